@@ -1,0 +1,10 @@
+"""Every operator once more in plain torch: the readable specification that tests and benchmarks use.
+
+One file per operator, named as in `activefreq.ops`. These run on any device torch runs on, slowly.
+"""
+
+from activefreq.reference.click_maps import click_maps
+from activefreq.reference.freq_mix import freq_mix
+from activefreq.reference.spectral_filter import spectral_filter
+
+__all__ = ["click_maps", "freq_mix", "spectral_filter"]

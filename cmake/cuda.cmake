@@ -1,0 +1,27 @@
+# The CUDA module. It is found by asking for the compiler, never for a device, links the static runtime,
+# and loads on a machine without a driver (calls then say what is missing).
+if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
+  set(CMAKE_CUDA_ARCHITECTURES 80-real 90)  # Ampere, Hopper, and PTX for what comes after
+endif()
+include(CheckLanguage)
+check_language(CUDA)
+if(NOT CMAKE_CUDA_COMPILER)
+  if(ACTIVEFREQ_CUDA STREQUAL "ON")
+    message(FATAL_ERROR "ACTIVEFREQ_CUDA=ON, but no CUDA compiler was found: put nvcc on PATH or set CUDACXX")
+  endif()
+  message(STATUS "activefreq: no CUDA compiler found, building without activefreq._cuda")
+  return()
+endif()
+enable_language(CUDA)
+
+set(ACTIVEFREQ_CUDA_OPERATORS
+  csrc/cuda/click_maps.cu)
+
+pybind11_add_module(_cuda ${ACTIVEFREQ_CUDA_OPERATORS} csrc/cuda/device.cu csrc/bindings/cuda.cpp)
+set_target_properties(_cuda PROPERTIES
+  CUDA_STANDARD 17 CUDA_RUNTIME_LIBRARY Static CUDA_VISIBILITY_PRESET hidden INTERPROCEDURAL_OPTIMIZATION OFF)
+target_include_directories(_cuda PRIVATE csrc ${CMAKE_CUDA_TOOLKIT_INCLUDE_DIRECTORIES})
+target_compile_definitions(_cuda PRIVATE AF_ISA=device)
+# -fmad=false: as -ffp-contract=off on the CPU, for everything that decides a click.
+target_compile_options(_cuda PRIVATE $<$<COMPILE_LANGUAGE:CUDA>:-fmad=false --expt-relaxed-constexpr -Xptxas=-v>)
+install(TARGETS _cuda DESTINATION activefreq)

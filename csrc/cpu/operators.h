@@ -1,0 +1,27 @@
+// The table of CPU operators: one row per operator, filled once per instruction set by operators.cpp.
+#pragma once
+#include "core/click_maps.h"
+
+namespace activefreq {
+
+struct Operators {
+  void (*click_maps)(const ClickMaps&, int threads);
+};
+
+namespace baseline {
+const Operators& operators();
+}
+namespace avx2 {
+const Operators& operators();
+}
+namespace avx512 {
+const Operators& operators();
+}
+
+// dispatch.cpp: the best table that this processor runs, or the one that select_instruction_set() chose.
+const Operators& operators();
+const char* instruction_set();
+const char* const* instruction_sets();  // the ones that this build holds and this processor runs; null-terminated
+bool select_instruction_set(const char* name);  // false: not available; for tests and benchmarks
+
+}  // namespace activefreq

@@ -1,0 +1,35 @@
+// What every CUDA operator takes beside its parameters, and how it reports failure.
+#pragma once
+#include <cuda_runtime.h>
+
+#include <stdexcept>
+#include <string>
+
+namespace activefreq::cuda {
+
+// Throws where `status` is an error, naming the operator. Launches are asynchronous: an error of an earlier kernel
+// may surface here.
+inline void check(cudaError_t status, const char* operation) {
+  if (status != cudaSuccess)
+    throw std::runtime_error(std::string(operation) + ": CUDA says: " + cudaGetErrorString(status));
+}
+
+// Makes `device` current for one call and puts the caller's device back.
+class DeviceGuard {
+ public:
+  explicit DeviceGuard(int device) {
+    check(cudaGetDevice(&previous_), "device guard");
+    if (device != previous_) check(cudaSetDevice(device), "device guard");
+    device_ = device;
+  }
+  ~DeviceGuard() {
+    if (device_ != previous_) cudaSetDevice(previous_);
+  }
+  DeviceGuard(const DeviceGuard&) = delete;
+  DeviceGuard& operator=(const DeviceGuard&) = delete;
+
+ private:
+  int previous_ = 0, device_ = 0;
+};
+
+}  // namespace activefreq::cuda
