@@ -1,0 +1,1 @@
+"""Readers and the synthetic phantom: sequences of samples."""

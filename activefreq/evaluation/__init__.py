@@ -1,0 +1,1 @@
+"""The batched click loop, its metrics and its report."""

@@ -1,0 +1,1 @@
+"""Layers: what a network is built from."""

@@ -1,0 +1,1 @@
+"""Losses, simulated clicks for training, and the loop."""
