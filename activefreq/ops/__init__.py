@@ -3,6 +3,18 @@
 from activefreq.ops._native import backends
 from activefreq.ops.click_maps import click_maps
 from activefreq.ops.freq_mix import freq_mix
+from activefreq.ops.label import label
+from activefreq.ops.select_click import Selection, select_click
 from activefreq.ops.spectral_filter import spectral_filter
+from activefreq.ops.squared_distance import squared_distance
 
-__all__ = ["backends", "click_maps", "freq_mix", "spectral_filter"]
+__all__ = [
+    "Selection",
+    "backends",
+    "click_maps",
+    "freq_mix",
+    "label",
+    "select_click",
+    "spectral_filter",
+    "squared_distance",
+]

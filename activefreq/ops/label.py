@@ -1,0 +1,57 @@
+"""Connected components of a batch of masks."""
+
+from __future__ import annotations
+
+import torch
+
+from activefreq.ops._library import LIBRARY, check_shape, require
+from activefreq.reference.label import label as label_reference
+
+__all__ = ["label"]
+
+LIBRARY.define("label(Tensor mask, int connectivity) -> (Tensor, Tensor)")
+
+
+def label(mask: torch.Tensor, connectivity: int = 8) -> tuple[torch.Tensor, torch.Tensor]:
+    """Number the connected components of each mask.
+
+    Args:
+        mask: (B, H, W) bool, H and W up to 32767, H W < 2³¹.
+        connectivity: 4 (pixels join by their edges) or 8 (by corners too).
+
+    Returns:
+        Labels (B, H, W) int32: 0 is background, components count from 1 within their image, in raster order of their
+        first pixels. Counts (B,) int32: how many components each image has. Both on the device of `mask`.
+
+    Raises:
+        TypeError: `mask` is not a tensor.
+        ValueError: wrong shape, dtype or connectivity, or an image that is too large.
+    """
+    check_shape("label", "mask", mask, ("B", "H", "W"))
+    check_mask("label", mask)
+    require(connectivity in (4, 8), f"label: connectivity must be 4 or 8, got {connectivity}")
+    return torch.ops.activefreq.label(mask, connectivity)
+
+
+def check_mask(operator: str, mask: torch.Tensor) -> None:
+    """Raise unless `mask` is bool and its images small enough for 32-bit positions and distances."""
+    require(mask.dtype == torch.bool, f"{operator}: mask must be bool, got {mask.dtype}")
+    check_image_size(operator, "mask", mask)
+
+
+def check_image_size(operator: str, name: str, images: torch.Tensor) -> None:
+    """Raise unless H, W <= 32767 and H W < 2³¹."""
+    height, width = images.shape[1:]
+    fits = max(height, width) <= 32767 and height * width < 2**31
+    require(fits, f"{operator}: {name} images may have at most 32767 rows and columns, got {height} × {width}")
+
+
+@torch.library.impl(LIBRARY, "label", "CPU")
+@torch.library.impl(LIBRARY, "label", "CUDA")
+def _label(mask: torch.Tensor, connectivity: int) -> tuple[torch.Tensor, torch.Tensor]:
+    return label_reference(mask, connectivity)
+
+
+@torch.library.register_fake("activefreq::label", lib=LIBRARY)
+def _label_fake(mask: torch.Tensor, connectivity: int) -> tuple[torch.Tensor, torch.Tensor]:
+    return mask.new_empty(mask.shape, dtype=torch.int32), mask.new_empty(mask.shape[0], dtype=torch.int32)

@@ -1,0 +1,176 @@
+"""Where an annotator clicks next: error masks, regions, their statistics and scores, and the pixel, in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from activefreq.ops._library import LIBRARY, check_shape, require
+from activefreq.ops.label import check_image_size
+from activefreq.reference.click_rule import ClickRule
+from activefreq.reference.select_click import select_click as select_click_reference
+
+__all__ = ["Selection", "select_click"]
+
+LIBRARY.define(
+    "select_click(Tensor prob, Tensor target, Tensor? clicked, Tensor seed, str strategy, float threshold, "
+    "int connectivity, str reading, float[] weights, float rgu_eps, int min_area, str placement) "
+    "-> (Tensor, Tensor, Tensor, Tensor, Tensor, Tensor)"
+)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """One click per image, as tensors of shape (B,) on the device of the probabilities."""
+
+    y: torch.Tensor
+    """int32, row of the click in pixels, -1 where not valid."""
+    x: torch.Tensor
+    """int32, column of the click in pixels, -1 where not valid."""
+    positive: torch.Tensor
+    """bool, True for a click on missed object (false negative), False for one on a false positive."""
+    valid: torch.Tensor
+    """bool, False where no error pixel is left that was not clicked."""
+    area: torch.Tensor
+    """int32, pixels of the connected error region that holds the click, 0 where not valid."""
+    score: torch.Tensor
+    """float32, what the strategy maximised: the region's score, or the click's squared distance for "largest"."""
+
+
+def select_click(
+    prob: torch.Tensor,
+    target: torch.Tensor,
+    clicked: torch.Tensor | None = None,
+    strategy: str = ClickRule.strategy,
+    threshold: float = ClickRule.threshold,
+    connectivity: int = ClickRule.connectivity,
+    reading: str = ClickRule.reading,
+    weights: Sequence[float] = ClickRule.weights,
+    rgu_eps: float = ClickRule.rgu_eps,
+    min_area: int = ClickRule.min_area,
+    placement: str = ClickRule.placement,
+    seed: int | torch.Tensor = 0,
+) -> Selection:
+    """Select the next click of each image.
+
+    False negatives are pixels with target 1 and prob <= threshold; false positives have another target than 1 and -1
+    and prob > threshold. The connected components of each are the error regions. Those with a pixel that was not
+    clicked are eligible; of these, the ones of at least `min_area` pixels are considered, or all where none is as
+    large. The region with the highest score wins, a tie goes to the one whose first pixel in row-major order comes
+    first. The click falls on the region's unclicked pixel that `placement` puts first.
+
+    Where several regions are considered and all have the same score, or every probability of the image is 0, the
+    click is that of "largest".
+
+    Args:
+        prob: (B, H, W) floating point, the probability of object; read as float32, and as 0 or 1 beyond [0, 1]. H and
+            W up to 32767, H W < 2³¹.
+        target: (B, H, W) integer or bool: 1 object, -1 ignore, anything else background.
+        clicked: (B, H, W) bool, pixels that may not be clicked again; None: none.
+        strategy: "largest", the field's rule: the pixel of either error mask farthest from the mask's edge (the
+            image's border is an edge); a tie between the masks gives the negative click. "random": any region, each
+            as likely. "entropy": the highest mean entropy. "least-confidence": the highest mean of 1 - max(p, 1 - p).
+            "acselect": the highest score by `reading`.
+        threshold: probabilities above it, strictly, are predicted object; read as float32.
+        connectivity: 4 or 8.
+        reading: for "acselect": "error_sum" Σ|p - g|; "entropy_sum" Σ entropy; "literal" Eq. 6 with the mean foreground
+            probability for Eq. 5; "class_sum" Eq. 6 with Eq. 5 word for word, which is 1; "bounded" Eq. 6 with
+            1 - |P_e - P̄| for Eq. 3. Entropies are in nats.
+        weights: w_a, w_b, w_c of Eq. 6: of largest entropy, mean entropy and regional group uncertainty.
+        rgu_eps: floor under the logarithm of Eq. 3; read as float32.
+        min_area: in pixels.
+        placement: "distance" puts the pixel farthest from the edge first; "distance_error" and "distance_entropy"
+            maximise distance × |p - g| and distance × entropy. Ties: the first pixel in row-major order.
+        seed: for "random": an int, or (B,) int64, one per image. A draw depends on the seed and the image's regions
+            alone, never on the batch.
+
+    Returns:
+        `Selection`. Not differentiable. The same bits for any batch size, number of threads and instruction set.
+
+    Raises:
+        TypeError: an argument that should be a tensor is none.
+        ValueError: wrong shape, dtype, device or option, NaN or infinity in `prob` (the image is named), an image
+            that is too large.
+
+    Source: ActiveFreq, section 3.1; `activefreq.acselect` explains the readings.
+    """
+    rule = ClickRule(strategy, threshold, connectivity, reading, _three(weights), rgu_eps, min_area, placement)
+    check_shape("select_click", "prob", prob, ("B", "H", "W"))
+    require(prob.is_floating_point(), f"select_click: prob must be floating point, got {prob.dtype}")
+    check_image_size("select_click", "prob", prob)
+    _check_like("target", target, prob)
+    integer = not (target.is_floating_point() or target.is_complex())
+    require(integer, f"select_click: target must be integer or bool, got {target.dtype}")
+    if clicked is not None:
+        _check_like("clicked", clicked, prob)
+        require(clicked.dtype == torch.bool, f"select_click: clicked must be bool, got {clicked.dtype}")
+    return Selection(
+        *torch.ops.activefreq.select_click(
+            prob,
+            target,
+            clicked,
+            _seeds(seed, prob),
+            rule.strategy,
+            rule.threshold,
+            rule.connectivity,
+            rule.reading,
+            rule.weights,
+            rule.rgu_eps,
+            rule.min_area,
+            rule.placement,
+        )
+    )
+
+
+def _three(weights: Sequence[float]) -> tuple[float, float, float]:
+    values = tuple(float(weight) for weight in weights)
+    require(len(values) == 3, f"select_click: weights must be three finite numbers, got {values}")
+    return values[0], values[1], values[2]
+
+
+def _check_like(name: str, tensor: torch.Tensor, prob: torch.Tensor) -> None:
+    check_shape("select_click", name, tensor, ("B", "H", "W"))
+    same = tensor.shape == prob.shape
+    require(same, f"select_click: {name} must have prob's shape {tuple(prob.shape)}, got {tuple(tensor.shape)}")
+    same = tensor.device == prob.device
+    require(same, f"select_click: {name} must be on prob's device {prob.device}, got {tensor.device}")
+
+
+def _seeds(seed: int | torch.Tensor, prob: torch.Tensor) -> torch.Tensor:
+    """(B,) int64 on prob's device."""
+    batch = prob.shape[0]
+    if not isinstance(seed, torch.Tensor):
+        require(-(2**63) <= seed < 2**63, f"select_click: seed must fit 64 bits, got {seed}")
+        return torch.full((batch,), seed, dtype=torch.int64, device=prob.device)
+    fits = seed.dtype == torch.int64 and seed.shape == (batch,) and seed.device == prob.device
+    got = f"{seed.dtype} of shape {tuple(seed.shape)} on {seed.device}"
+    require(fits, f"select_click: seed must be int64 of shape ({batch},) on prob's device {prob.device}, got {got}")
+    return seed
+
+
+@torch.library.impl(LIBRARY, "select_click", "CPU")
+@torch.library.impl(LIBRARY, "select_click", "CUDA")
+def _select_click(
+    prob: torch.Tensor,
+    target: torch.Tensor,
+    clicked: torch.Tensor | None,
+    seed: torch.Tensor,
+    strategy: str,
+    threshold: float,
+    connectivity: int,
+    reading: str,
+    weights: Sequence[float],
+    rgu_eps: float,
+    min_area: int,
+    placement: str,
+) -> tuple[torch.Tensor, ...]:
+    rule = ClickRule(strategy, threshold, connectivity, reading, _three(weights), rgu_eps, min_area, placement)
+    return select_click_reference(prob, target, clicked, seed, rule)
+
+
+@torch.library.register_fake("activefreq::select_click", lib=LIBRARY)
+def _select_click_fake(prob: torch.Tensor, *_: object) -> tuple[torch.Tensor, ...]:
+    dtypes = (torch.int32, torch.int32, torch.bool, torch.bool, torch.int32, torch.float32)
+    return tuple(prob.new_empty(prob.shape[0], dtype=dtype) for dtype in dtypes)

@@ -1,0 +1,42 @@
+"""The exact squared Euclidean distance transform of a batch of masks."""
+
+from __future__ import annotations
+
+import torch
+
+from activefreq.ops._library import LIBRARY, check_shape
+from activefreq.ops.label import check_mask
+from activefreq.reference.squared_distance import squared_distance as squared_distance_reference
+
+__all__ = ["squared_distance"]
+
+LIBRARY.define("squared_distance(Tensor mask) -> Tensor")
+
+
+def squared_distance(mask: torch.Tensor) -> torch.Tensor:
+    """Squared distance of each pixel to the nearest background pixel; pixels outside the image are background.
+
+    Args:
+        mask: (B, H, W) bool, H and W up to 32767, H W < 2³¹.
+
+    Returns:
+        (B, H, W) int32 on the device of `mask`, exact, 0 on the background, at most 16384².
+
+    Raises:
+        TypeError: `mask` is not a tensor.
+        ValueError: wrong shape or dtype, or an image that is too large.
+    """
+    check_shape("squared_distance", "mask", mask, ("B", "H", "W"))
+    check_mask("squared_distance", mask)
+    return torch.ops.activefreq.squared_distance(mask)
+
+
+@torch.library.impl(LIBRARY, "squared_distance", "CPU")
+@torch.library.impl(LIBRARY, "squared_distance", "CUDA")
+def _squared_distance(mask: torch.Tensor) -> torch.Tensor:
+    return squared_distance_reference(mask)
+
+
+@torch.library.register_fake("activefreq::squared_distance", lib=LIBRARY)
+def _squared_distance_fake(mask: torch.Tensor) -> torch.Tensor:
+    return mask.new_empty(mask.shape, dtype=torch.int32)

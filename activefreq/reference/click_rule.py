@@ -1,0 +1,59 @@
+"""The rule by which a click is selected: its choices, their names, defaults and checks, in one place."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+__all__ = ["PLACEMENTS", "READINGS", "STRATEGIES", "ClickRule"]
+
+STRATEGIES = ("largest", "random", "entropy", "least-confidence", "acselect")
+READINGS = ("error_sum", "entropy_sum", "literal", "class_sum", "bounded")
+PLACEMENTS = ("distance", "distance_error", "distance_entropy")
+
+
+@dataclass(frozen=True)
+class ClickRule:
+    """The options of `select_click`, checked when made.
+
+    Raises:
+        ValueError: an unknown name or a number out of range, with the choices.
+    """
+
+    strategy: str = "acselect"
+    """Which error region is clicked: one of `STRATEGIES`."""
+    threshold: float = 0.5
+    """A pixel is predicted object where its probability is above this, strictly."""
+    connectivity: int = 8
+    """Whether regions join by edges alone (4) or by corners too (8)."""
+    reading: str = "error_sum"
+    """What "acselect" maximises: one of `READINGS`."""
+    weights: tuple[float, float, float] = (0.35, 0.35, 0.30)
+    """Weights of largest entropy, mean entropy and regional group uncertainty (Eq. 6)."""
+    rgu_eps: float = 1e-6
+    """Floor under the logarithm of Eq. 3."""
+    min_area: int = 1
+    """In pixels. Smaller regions are considered only where no eligible region is this large."""
+    placement: str = "distance"
+    """Which pixel of the region is clicked: one of `PLACEMENTS`."""
+
+    def __post_init__(self) -> None:
+        _check_name("strategy", self.strategy, STRATEGIES)
+        _check_name("reading", self.reading, READINGS)
+        _check_name("placement", self.placement, PLACEMENTS)
+        _check(math.isfinite(self.threshold), f"threshold must be finite, got {self.threshold}")
+        _check(self.connectivity in (4, 8), f"connectivity must be 4 or 8, got {self.connectivity}")
+        # The bound keeps the score within float32.
+        fits = len(self.weights) == 3 and all(abs(weight) <= 1e30 for weight in self.weights)
+        _check(fits, f"weights must be three finite numbers (at most 1e30), got {tuple(self.weights)}")
+        _check(0 < self.rgu_eps < math.inf, f"rgu_eps must be finite and > 0, got {self.rgu_eps}")
+        _check(1 <= self.min_area < 2**31, f"min_area must be between 1 and 2**31 - 1, got {self.min_area}")
+
+
+def _check(condition: bool, message: str) -> None:
+    if not condition:
+        raise ValueError(f"select_click: {message}")
+
+
+def _check_name(argument: str, value: str, choices: tuple[str, ...]) -> None:
+    _check(value in choices, f"{argument} must be one of {', '.join(choices)}, got {value!r}")
