@@ -40,6 +40,8 @@ class FreqFormerConfig:
     """Axis pairs that are filtered."""
     conv: str = "depthwise"
     """depthwise or separable."""
+    feed_forward: str = "plain"
+    """Feed-forward network of the Freq blocks: plain or inverted-depthwise (MEW-UNet's)."""
     drop_path: float = 0.1
     """Largest rate of stochastic depth in the encoder, in training."""
 
@@ -98,6 +100,7 @@ class FreqFormer(nn.Module):
                         transform=config.transform,
                         axes=config.axes,
                         conv=config.conv,
+                        feed_forward=config.feed_forward,
                     )
                     for _ in range(config.freq_depth)
                 )

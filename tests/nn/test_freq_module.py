@@ -156,3 +156,14 @@ def test_errors_teach(options, message):
 def test_wrong_input_names_the_shape():
     with pytest.raises(ValueError, match=r"FreqModule: x must have shape \(B, 8, H, W\), got \(1, 4, 4, 4\)"):
         af.FreqModule(8, (4, 4))(torch.randn(1, 4, 4, 4))
+
+
+@pytest.mark.parametrize("feed_forward", ["plain", "inverted-depthwise"])
+def test_freq_block(feed_forward):
+    torch.manual_seed(0)
+    block = af.FreqBlock(16, (8, 8), feed_forward=feed_forward)
+    x = torch.randn(2, 16, 8, 8)
+    inner = x + block.freq_module(block.norm1(x))
+    torch.testing.assert_close(block(x), inner + block.ffn(block.norm2(inner)), rtol=0, atol=0)
+    with pytest.raises(ValueError, match="FreqBlock: feed_forward must be plain or inverted-depthwise, got 'wide'"):
+        af.FreqBlock(16, (8, 8), feed_forward="wide")
