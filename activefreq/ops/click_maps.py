@@ -38,7 +38,8 @@ def click_maps(clicks: torch.Tensor, size: tuple[int, int], radius: float = 5.0)
     height, width = (int(n) for n in size)
     require(height >= 0 and width >= 0, f"click_maps: size must not be negative, got {(height, width)}")
     require(math.isfinite(radius) and radius >= 0, f"click_maps: radius must be finite and >= 0, got {radius}")
-    return torch.ops.activefreq.click_maps(clicks, height, width, float(radius))
+    maps: torch.Tensor = torch.ops.activefreq.click_maps(clicks, height, width, float(radius))
+    return maps
 
 
 @torch.library.impl(LIBRARY, "click_maps", "CPU")

@@ -31,4 +31,5 @@ def spectral_filter(x: torch.Tensor, weight: torch.Tensor, axes: Sequence[int] =
     shape = [1] * x.dim()
     shape[half] = n // 2 + 1
     spectrum = torch.complex(spectrum.real, spectrum.imag * keep.view(shape))
-    return torch.fft.irfft(spectrum, n=n, dim=half).to(x.dtype)
+    y: torch.Tensor = torch.fft.irfft(spectrum, n=n, dim=half)
+    return y.to(x.dtype)

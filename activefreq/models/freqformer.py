@@ -1,0 +1,142 @@
+"""FreqFormer: a SegFormer encoder and a decoder of Freq layers (paper, section 3.2, Figure 3, Table 1)."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+from transformers import SegformerConfig, SegformerModel
+
+from activefreq.nn.freq_block import FreqBlock
+
+__all__ = ["FreqFormer", "FreqFormerConfig"]
+
+
+@dataclass(frozen=True)
+class FreqFormerConfig:
+    """Everything that decides a FreqFormer's shape. The defaults are the paper's Table 1 where it says."""
+
+    input_size: int = 224
+    """Side in pixels that a predictor resizes to, and that the spectra are made for."""
+    widths: tuple[int, ...] = (32, 64, 128, 256)
+    """Channels of the four encoder stages, at strides 4, 8, 16 and 32 (Table 1)."""
+    heads: tuple[int, ...] = (1, 2, 4, 8)
+    """Attention heads of the stages (Table 1)."""
+    depths: tuple[int, ...] = (2, 2, 2, 2)
+    """Transformer blocks of the stages (Table 1)."""
+    freq_depth: int = 1
+    """Freq blocks of each Freq layer (Table 1)."""
+    decoder_width: int = 256
+    """Width to which an MLP aligns every stage. The paper gives none; 256 is SegFormer-B0's."""
+    weight: str = "full"
+    """Spectra of the FreqModules: full, scalar, generated or low-rank."""
+    transform: str = "fourier"
+    """fourier, haar or dft3."""
+    axes: tuple[str, ...] = ("hw", "hc", "wc")
+    """Axis pairs that are filtered."""
+    conv: str = "depthwise"
+    """depthwise or separable."""
+    drop_path: float = 0.1
+    """Largest rate of stochastic depth in the encoder, in training."""
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> FreqFormerConfig:
+        """From JSON, where tuples are lists. Unknown keys are an error: they would be silently lost otherwise."""
+        known = {field.name for field in dataclasses.fields(cls)}
+        unknown = sorted(set(values) - known)
+        if unknown:
+            raise ValueError(f"FreqFormerConfig: unknown keys {unknown}; this checkpoint is from a newer version?")
+        plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+        return cls(**plain)
+
+
+class FreqFormer(nn.Module):
+    """Image, previous mask and clicks → one logit per pixel.
+
+    A SegFormer encoder turns the six input channels into features at strides 4, 8, 16 and 32. Each goes through a
+    Freq layer at its own resolution and through an MLP to one width; the four are brought to stride 4, concatenated,
+    mixed by a 1×1 convolution with batch norm and ReLU, and become one logit, enlarged to the input's size.
+
+    The 1×1 convolution of a concatenation is the sum of four 1×1 convolutions, and a 1×1 convolution commutes with
+    bilinear enlargement: so each part is computed at its stage's resolution and only their sum is formed at stride 4.
+
+    Args:
+        config: the shape; keyword arguments override single fields, as in `FreqFormer(weight="scalar")`.
+
+    Example:
+        >>> network = FreqFormer(input_size=128)
+        >>> network(torch.rand(1, 6, 128, 128)).shape
+        torch.Size([1, 1, 128, 128])
+    """
+
+    def __init__(self, config: FreqFormerConfig | None = None, **overrides: object) -> None:
+        super().__init__()
+        self.config = config = dataclasses.replace(config or FreqFormerConfig(), **overrides)  # type: ignore[arg-type]
+        self.encoder = SegformerModel(
+            SegformerConfig(
+                num_channels=6,
+                depths=list(config.depths),
+                hidden_sizes=list(config.widths),
+                num_attention_heads=list(config.heads),
+                drop_path_rate=config.drop_path,
+                hidden_dropout_prob=0.0,
+                attention_probs_dropout_prob=0.0,
+            )
+        )
+        sides = [stage_side(config.input_size, stage) for stage in range(len(config.widths))]
+        self.freq_layers = nn.ModuleList(
+            nn.Sequential(
+                *(
+                    FreqBlock(
+                        width,
+                        (side, side),
+                        weight=config.weight,
+                        transform=config.transform,
+                        axes=config.axes,
+                        conv=config.conv,
+                    )
+                    for _ in range(config.freq_depth)
+                )
+            )
+            for width, side in zip(config.widths, sides, strict=True)
+        )
+        self.align = nn.ModuleList(nn.Conv2d(width, config.decoder_width, 1) for width in config.widths)
+        self.fuse = nn.ModuleList(
+            nn.Conv2d(config.decoder_width, config.decoder_width, 1, bias=False) for _ in config.widths
+        )
+        self.norm = nn.BatchNorm2d(config.decoder_width)
+        self.head = nn.Conv2d(config.decoder_width, 1, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Logits of (B, 6, H, W): RGB normalised, previous probability, positive and negative click map.
+
+        Returns:
+            (B, 1, H, W) logits.
+
+        Raises:
+            ValueError: where x is not (B, 6, H, W).
+        """
+        if x.dim() != 4 or x.shape[1] != 6:
+            raise ValueError(f"FreqFormer: x must have shape (B, 6, H, W), got {tuple(x.shape)}")
+        stages = self.encoder(x, output_hidden_states=True, return_dict=True).hidden_states
+        fused: torch.Tensor | None = None
+        for features, freq_layer, align, fuse in zip(stages, self.freq_layers, self.align, self.fuse, strict=True):
+            part = fuse(align(freq_layer(features)))
+            if fused is None:
+                fused = part
+            else:
+                fused = fused + F.interpolate(part, size=fused.shape[-2:], mode="bilinear", align_corners=False)
+        logits = self.head(F.relu(self.norm(fused)))
+        return F.interpolate(logits, size=x.shape[-2:], mode="bilinear", align_corners=False)
+
+
+def stage_side(input_side: int, stage: int) -> int:
+    """Side of a stage's features: the stem halves twice, every later stage once, rounding up."""
+    side = -(-input_side // 4)
+    for _ in range(stage):
+        side = -(-side // 2)
+    return side

@@ -1,0 +1,71 @@
+"""What decides a training run, in one place."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["TrainingConfig"]
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """Settings of `train`. The defaults are the paper's (section 4.1) where it says; they assume a warm start."""
+
+    epochs: int = 120
+    """Passes over the training split."""
+    batch_size: int = 16
+    """Images per step."""
+    learning_rate: float = 5e-5
+    """Adam's step size at the start. From random weights ten times as much trains faster."""
+    schedule: str = "step"
+    """step: a tenth of the learning rate after `step_epoch` (the paper). cosine: falls to a hundredth."""
+    step_epoch: int = 50
+    """Where schedule="step" falls."""
+    warmup_steps: int = 200
+    """Steps over which schedule="cosine" rises to the learning rate."""
+    weight_decay: float = 0.0
+    """Decoupled weight decay (AdamW); 0 is plain Adam."""
+    crop: int = 224
+    """Side in pixels at which the network trains; may differ from its input_size."""
+    most_clicks: int = 24
+    """Most initial clicks of either label."""
+    click_decay: float = 0.8
+    """Each further initial click is this much less likely (FocalClick: 0.8). Smaller values start nearer to one click."""
+    iterations: int = 3
+    """At most this many passes without gradient, each followed by a corrective click; drawn anew for each batch."""
+    dice_weight: float = 1.0
+    """Weight of the Dice loss beside the normalised focal loss."""
+    correct_weight: float = 1.0
+    """Loss weight of regions that the previous mask has right (paper, 3.3): 1 as elsewhere, 0 leaves them out."""
+    autocast: bool = False
+    """bfloat16 arithmetic in the forward pass."""
+    validate_every: int = 10
+    """Epochs between validations by NoC; 0 never."""
+    seed: int = 0
+    """Seed of everything random. An epoch depends on (seed, epoch) only, so a resumed run repeats an unbroken one."""
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size", "crop", "most_clicks"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"train: {name} must be at least 1, got {getattr(self, name)}")
+        if self.schedule not in ("step", "cosine"):
+            raise ValueError(f"train: schedule must be step or cosine, got {self.schedule!r}")
+        if not self.learning_rate > 0:
+            raise ValueError(f"train: learning_rate must be positive, got {self.learning_rate}")
+        if not 0 <= self.correct_weight <= 1:
+            raise ValueError(f"train: correct_weight must lie in [0, 1], got {self.correct_weight}")
+
+    def as_dict(self) -> dict[str, Any]:
+        """For a checkpoint's header."""
+        return dataclasses.asdict(self)
+
+    def rate(self, step: int, steps_per_epoch: int) -> float:
+        """Learning rate of one step, counted from 0 over the whole run."""
+        if self.schedule == "step":
+            return self.learning_rate * (0.1 if step >= self.step_epoch * steps_per_epoch else 1.0)
+        warm = min(1.0, (step + 1) / max(1, self.warmup_steps))
+        progress = step / max(1, self.epochs * steps_per_epoch)
+        return self.learning_rate * warm * (0.01 + 0.99 * (1 + math.cos(math.pi * progress)) / 2)

@@ -1,0 +1,184 @@
+"""The training loop: iterative clicks, checkpoints that a killed run goes on from, validation by NoC."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from PIL import Image
+from torch.utils.tensorboard import SummaryWriter
+
+from activefreq.data.samples import Sample
+from activefreq.models.checkpoint import read_tensors, save_network, write_tensors
+from activefreq.models.freqformer import FreqFormer
+from activefreq.models.network_input import network_input
+from activefreq.training.augmentation import augment
+from activefreq.training.click_sampling import corrective_clicks, initial_clicks
+from activefreq.training.configuration import TrainingConfig
+from activefreq.training.losses import click_loss
+
+__all__ = ["Progress", "train"]
+
+
+class Progress(Protocol):
+    """What the loop tells while it runs; the command line draws a bar from it."""
+
+    def __call__(self, epoch: int, step: int, steps: int, loss: float) -> None:
+        """Called after every step."""
+
+
+def load_pixels(dataset: Sequence[Sample], side: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """All samples at side × side: images (N, 3, side, side) uint8, masks (N, side, side) int8, kept in memory."""
+    images = torch.empty(len(dataset), 3, side, side, dtype=torch.uint8)
+    masks = torch.empty(len(dataset), side, side, dtype=torch.int8)
+    for i in range(len(dataset)):
+        sample = dataset[i]
+        picture = Image.fromarray(sample.image).resize((side, side), Image.Resampling.BILINEAR)
+        images[i] = torch.from_numpy(np.array(picture)).permute(2, 0, 1)
+        mask = Image.fromarray((sample.mask + 1).astype(np.uint8)).resize((side, side), Image.Resampling.NEAREST)
+        masks[i] = torch.from_numpy(np.array(mask).astype(np.int8) - 1)
+    return images, masks
+
+
+def train_step(
+    network: FreqFormer, images: torch.Tensor, masks: torch.Tensor, config: TrainingConfig, generator: torch.Generator
+) -> torch.Tensor:
+    """Loss of one batch: initial clicks, some passes without gradient with a corrective click each, one pass with."""
+    device = next(network.parameters()).device
+    clicks = initial_clicks(masks, generator, config.most_clicks, config.click_decay)
+    previous = torch.zeros(masks.shape)
+    passes = int(torch.randint(0, config.iterations + 1, (), generator=generator))
+    autocast = torch.autocast(device.type, torch.bfloat16) if config.autocast else nullcontext()
+    images, on_device = images.to(device), masks.to(device)
+
+    def logits() -> torch.Tensor:
+        with autocast:
+            out: torch.Tensor = network(network_input(images, clicks.to(device), previous.to(device))).squeeze(1)
+        return out.float()
+
+    for _ in range(passes):
+        with torch.no_grad():
+            previous = logits().sigmoid().cpu()
+        clicks = torch.cat([clicks, corrective_clicks(previous, masks, generator)], dim=1)
+    return click_loss(logits(), on_device, previous.to(device), config.dice_weight, config.correct_weight)
+
+
+def train(
+    network: FreqFormer,
+    dataset: Sequence[Sample],
+    out: str | Path,
+    config: TrainingConfig,
+    history: dict[str, Any] | None = None,
+    validate: Callable[[FreqFormer], dict[str, float]] | None = None,
+    resume: bool = False,
+    progress: Progress | None = None,
+) -> Path:
+    """Train a network and leave its weights in `out`.
+
+    Written to `out`, each atomically: `last.safetensors` after every epoch (weights and optimiser state, what
+    `resume` goes on from), `model.safetensors` (half precision: the best validated epoch, or the newest where there
+    is no validation), `log.jsonl` (one line per epoch) and TensorBoard events.
+
+    Args:
+        network: trained in place, on the device it is on.
+        dataset: samples, resized to config.crop and held in memory.
+        out: folder, made where it is missing.
+        config: everything else.
+        history: what to record in the checkpoint beside the configuration (data, command).
+        validate: called every config.validate_every epochs; returns figures, of which "noc90" chooses (less is better).
+        resume: go on from last.safetensors.
+        progress: told of every step.
+
+    Returns:
+        The path of model.safetensors.
+
+    Raises:
+        ValueError: fewer samples than a batch, an `out` that holds another run, or one to resume that does not fit.
+    """
+    out = Path(out)
+    if len(dataset) < config.batch_size:
+        raise ValueError(f"train: batch_size {config.batch_size} is larger than the {len(dataset)} training objects")
+    last, model = out / "last.safetensors", out / "model.safetensors"
+    if last.exists() and not resume:
+        raise ValueError(f"train: {out} holds another run; continue it with --resume or choose another --out")
+    optimizer = torch.optim.AdamW(
+        network.parameters(), lr=config.learning_rate, betas=(0.9, 0.999), weight_decay=config.weight_decay
+    )
+    start, best = _resume(last, network, optimizer, config) if resume and last.exists() else (0, float("inf"))
+    history = {**(history or {}), "training": config.as_dict(), "samples": len(dataset)}
+    images, masks = load_pixels(dataset, config.crop)
+    steps = len(dataset) // config.batch_size
+    out.mkdir(parents=True, exist_ok=True)
+    with SummaryWriter(str(out / "tensorboard"), purge_step=start * steps) as board:
+        for epoch in range(start, config.epochs):
+            generator = torch.Generator().manual_seed(config.seed * 1_000_003 + epoch)
+            torch.manual_seed(config.seed * 1_000_003 + epoch)  # stochastic depth
+            network.train()
+            losses = []
+            order = torch.randperm(len(dataset), generator=generator)
+            for step in range(steps):
+                rate = config.rate(epoch * steps + step, steps)
+                for group in optimizer.param_groups:
+                    group["lr"] = rate
+                pick = order[step * config.batch_size : (step + 1) * config.batch_size]
+                batch = augment(images[pick].float() / 255, masks[pick], generator)
+                loss = train_step(network, *batch, config, generator)
+                optimizer.zero_grad(set_to_none=True)
+                loss.backward()
+                torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+                optimizer.step()
+                losses.append(loss.item())
+                board.add_scalar("loss", losses[-1], epoch * steps + step)
+                board.add_scalar("learning_rate", rate, epoch * steps + step)
+                if progress:
+                    progress(epoch, step + 1, steps, losses[-1])
+            network.eval()
+            figures = {"epoch": epoch + 1, "loss": float(np.mean(losses))}
+            due = validate is not None and config.validate_every and (epoch + 1) % config.validate_every == 0
+            if validate is not None and (due or epoch + 1 == config.epochs):
+                figures |= validate(network)
+                for name, value in figures.items():
+                    board.add_scalar(f"validation/{name}", value, (epoch + 1) * steps)
+            noc = figures.get("noc90", float("inf") if validate else -1.0)
+            if noc < best or not model.exists():
+                best = min(best, noc) if validate else best
+                save_network(model, network, {**history, "figures": figures}, torch.float16)
+            _save_last(last, network, optimizer, epoch + 1, best, history)
+            with (out / "log.jsonl").open("a", encoding="utf-8") as log:
+                log.write(json.dumps(figures) + "\n")
+    return model
+
+
+def _save_last(
+    path: Path, network: FreqFormer, optimizer: torch.optim.Optimizer, epoch: int, best: float, history: dict[str, Any]
+) -> None:
+    tensors = {f"network.{name}": tensor for name, tensor in network.state_dict().items()}
+    for index, state in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{index}.{name}": value for name, value in state.items()}
+    config = {"config": json.loads(json.dumps(network.config.__dict__)), "history": history}
+    write_tensors(path, tensors, {"model": "training-state", "epoch": epoch, "best": repr(best), **config})
+
+
+def _resume(
+    path: Path, network: FreqFormer, optimizer: torch.optim.Optimizer, config: TrainingConfig
+) -> tuple[int, float]:
+    """Put network and optimiser back; the epoch to go on with and the best figure so far."""
+    tensors, header = read_tensors(path)
+    then = header["history"]["training"]
+    changed = {k: (then.get(k), v) for k, v in config.as_dict().items() if then.get(k) != v and k != "validate_every"}
+    if header["config"] != json.loads(json.dumps(network.config.__dict__)) or changed:
+        what = ", ".join(f"{name} was {old}, is {new}" for name, (old, new) in changed.items()) or "the network differs"
+        raise ValueError(f"train: {path} belongs to a run with other settings ({what}); choose another --out")
+    network.load_state_dict({n.removeprefix("network."): t for n, t in tensors.items() if n.startswith("network.")})
+    state: dict[int, dict[str, torch.Tensor]] = {}
+    for name, tensor in tensors.items():
+        if name.startswith("optimizer."):
+            _, index, key = name.split(".", 2)
+            state.setdefault(int(index), {})[key] = tensor
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+    return int(header["epoch"]), float(header["best"])
