@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import torch
 
 from activefreq.clicks import pad_clicks
-from activefreq.evaluation.interfaces import Predictor, predictor_name
+from activefreq.evaluation.interfaces import predictor_name
 from activefreq.evaluation.pool import Group
+
+if TYPE_CHECKING:  # only the type: it would load the networks
+    from activefreq.predictor import Predictor
 
 __all__ = ["ask", "check_values", "evaluation_mode", "intersection_and_union", "predictor_device"]
 

@@ -5,17 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from activefreq.acselect import Selection, make_strategy
 from activefreq.evaluation.answers import predictor_device
-from activefreq.evaluation.interfaces import Dataset, Predictor
+from activefreq.evaluation.interfaces import Dataset
 from activefreq.evaluation.loop import ClickLoop
 from activefreq.evaluation.objects import ObjectResult
 from activefreq.evaluation.results import Evaluation, summarise
 from activefreq.evaluation.timing import peak_memory
+
+if TYPE_CHECKING:  # only the type: it would load the networks
+    from activefreq.predictor import Predictor
 
 __all__ = ["Progress", "evaluate"]
 
@@ -56,7 +59,7 @@ def evaluate(
     objects of one image size go through the predictor together; images are never padded or resized.
 
     Args:
-        predictor: anything with `predict(images, clicks, previous)`, see `activefreq.evaluation.Predictor`.
+        predictor: anything with `predict(images, clicks, previous)`, see `activefreq.predictor.Predictor`.
         dataset: a sequence of samples with `name`, `image` and `mask`, see `activefreq.evaluation.Sample`.
         strategy: a name of `activefreq.acselect.STRATEGIES` or a function f(prob, target, clicked) → Selection. The
             first click is the one of "largest" for all.

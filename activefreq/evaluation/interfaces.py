@@ -1,33 +1,13 @@
-"""What the evaluator asks of a predictor, a data set and a strategy."""
+"""What the evaluator asks of a data set; `activefreq.predictor.Predictor` is what it asks of a predictor."""
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 import numpy.typing as npt
 import torch
 
-__all__ = ["Dataset", "Predictor", "Sample", "predictor_name"]
-
-
-@runtime_checkable
-class Predictor(Protocol):
-    """Image, clicks and previous mask in, mask out.
-
-    Optional attributes: `name`; `device`; `describe()`, a dict that says which weights these are, for metrics.json.
-    """
-
-    def predict(self, images: torch.Tensor, clicks: torch.Tensor, previous: torch.Tensor) -> torch.Tensor:
-        """Predict the objects' masks.
-
-        Args:
-            images: (B, 3, H, W) float32 in [0, 1]; not to be written to. All of one size, each at its own size.
-            clicks: (B, K, 3) int64 of (y, x, label), oldest first; label 1 positive, 0 negative, -1 padding.
-            previous: (B, H, W) float32, the probabilities this method returned for the click before, 0 at first.
-
-        Returns:
-            (B, H, W) probabilities in [0, 1], any floating dtype.
-        """
+__all__ = ["Dataset", "Sample", "predictor_name"]
 
 
 class Sample(Protocol):

@@ -12,13 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import torch
 
 from activefreq.acselect import Selection, Strategy
 from activefreq.clicks import NEGATIVE, POSITIVE
 from activefreq.evaluation.answers import ask, check_values, evaluation_mode, intersection_and_union
-from activefreq.evaluation.interfaces import Dataset, Predictor
+from activefreq.evaluation.interfaces import Dataset
 from activefreq.evaluation.objects import (
     ActiveObject,
     NothingToSegmentError,
@@ -29,6 +30,9 @@ from activefreq.evaluation.objects import (
 )
 from activefreq.evaluation.pool import Group, Pool
 from activefreq.evaluation.timing import Clock
+
+if TYPE_CHECKING:  # only the type: it would load the networks
+    from activefreq.predictor import Predictor
 
 __all__ = ["ClickLoop"]
 

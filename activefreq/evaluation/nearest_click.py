@@ -34,7 +34,7 @@ class NearestClick:
         }
 
     def predict(self, images: torch.Tensor, clicks: torch.Tensor, previous: torch.Tensor) -> torch.Tensor:
-        """As `activefreq.evaluation.Predictor.predict`; `previous` is not used."""
+        """As `activefreq.predictor.Predictor.predict`; `previous` is not used."""
         height, width = images.shape[2:]
         rows = torch.arange(height, device=images.device).view(1, height, 1)
         columns = torch.arange(width, device=images.device).view(1, 1, width)

@@ -7,12 +7,15 @@ import os
 import platform
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
-from activefreq.evaluation.interfaces import Dataset, Predictor, predictor_name
+from activefreq.evaluation.interfaces import Dataset, predictor_name
 from activefreq.ops import backends
+
+if TYPE_CHECKING:  # only the type: it would load the networks
+    from activefreq.predictor import Predictor
 
 __all__ = ["dataset_description", "machine", "model_description", "provenance", "versions"]
 
