@@ -27,7 +27,8 @@ $(VENV)/installed-test: $(VENV)/installed
 setup: $(VENV)/installed-test  ## virtual environment with everything for tests and linting
 
 demo: $(VENV)/installed  ## evaluate the shipped network on synthetic images, both click strategies
-	$(BIN)/activefreq evaluate --model freqformer-isic2017 --data phantom --strategy largest,acselect --out runs/demo --overwrite
+	rm -rf runs/demo
+	$(BIN)/activefreq evaluate --model freqformer-isic2017 --data phantom --strategy largest,acselect --out runs/demo
 
 test: $(VENV)/installed-test  ## the test suite
 	cd tests && ../$(BIN)/python -m pytest -c ../pyproject.toml --rootdir .. .

@@ -1,20 +1,18 @@
 """activefreq: click-based interactive segmentation with frequency-domain networks.
 
-Layers and operators load with the package; what needs the encoder library (`FreqFormer`, `load`) or the evaluator
-loads when it is first used, so that `import activefreq` stays quick.
+Everything below is imported when it is first used, so that the command line answers `--help` without loading torch.
 """
 
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING
-
-from activefreq import acselect, nn, ops, reference
-from activefreq.nn import FreqBlock, FreqModule
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from activefreq import acselect, nn, ops, reference
     from activefreq.evaluation import Evaluation, evaluate
-    from activefreq.models import FreqFormer
+    from activefreq.models.freqformer import FreqFormer
+    from activefreq.nn import FreqBlock, FreqModule
     from activefreq.predictor import load
 
 __version__ = "0.1.0"
@@ -33,15 +31,23 @@ __all__ = [
     "reference",
 ]
 
-_LATER = {
+_HOMES = {
     "Evaluation": "activefreq.evaluation",
-    "FreqFormer": "activefreq.models",
+    "FreqBlock": "activefreq.nn",
+    "FreqFormer": "activefreq.models.freqformer",
+    "FreqModule": "activefreq.nn",
     "evaluate": "activefreq.evaluation",
     "load": "activefreq.predictor",
 }
 
 
-def __getattr__(name: str) -> object:
-    if name in _LATER:
-        return getattr(importlib.import_module(_LATER[name]), name)
+def __getattr__(name: str) -> Any:  # noqa: ANN401
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    if name in __all__:
+        return importlib.import_module(f"activefreq.{name}")
     raise AttributeError(f"module 'activefreq' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,100 @@
+"""Asking a predictor for masks, and not believing it blindly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import torch
+
+from activefreq.clicks import pad_clicks
+from activefreq.evaluation.interfaces import predictor_name
+from activefreq.evaluation.pool import Group
+
+if TYPE_CHECKING:  # only the type: it would load the networks
+    from activefreq.predictor import Predictor
+
+__all__ = ["ask", "check_values", "evaluation_mode", "intersection_and_union", "predictor_device"]
+
+
+def predictor_device(predictor: object, device: torch.device | str | None) -> torch.device:
+    """`device` if given, else the predictor's own (`predictor.device`, or that of its parameters), else the CPU."""
+    if device is not None:
+        return torch.device(device)
+    own = getattr(predictor, "device", None)
+    if own is None and isinstance(predictor, torch.nn.Module):
+        own = next((parameter.device for parameter in predictor.parameters()), None)
+    return torch.device(own or "cpu")
+
+
+@contextmanager
+def evaluation_mode(predictor: object) -> Iterator[None]:
+    """Inference mode and, where the predictor is a module in training mode, its evaluation mode for the time being."""
+    training = predictor if isinstance(predictor, torch.nn.Module) and predictor.training else None
+    if training is not None:
+        training.eval()
+    try:
+        with torch.inference_mode():
+            yield
+    finally:
+        if training is not None:
+            training.train()
+
+
+def ask(predictor: Predictor, group: Group) -> torch.Tensor:
+    """The predictor's answer for all objects of a group: (n, H, W), not yet checked for its values."""
+    images, previous = group.images, group.previous
+    written = _writes(images), _writes(previous)
+    answer = predictor.predict(images, pad_clicks([o.history for o in group.objects], group.device), previous)
+    who = f"evaluate: predictor {predictor_name(predictor)}"
+    if not isinstance(answer, torch.Tensor):
+        raise TypeError(f"{who} must return a tensor, got {type(answer).__name__} ({_names(group)})")
+    if answer.shape != previous.shape:
+        raise ValueError(
+            f"{who} must return shape (B, H, W) = {tuple(previous.shape)}, got {tuple(answer.shape)} ({_names(group)})"
+        )
+    if not answer.is_floating_point():
+        raise TypeError(f"{who} must return floating point probabilities, got {answer.dtype} ({_names(group)})")
+    if (_writes(images), _writes(previous)) != written:
+        raise ValueError(f"{who} wrote into its arguments; `images` and `previous` must stay as they are")
+    return answer
+
+
+def check_values(predictor: Predictor, group: Group, extremes: Sequence[Sequence[float]]) -> None:
+    """Raise unless every object's (least, largest) probability lies in [0, 1]; NaN does not."""
+    for active, (least, largest) in zip(group.objects, extremes, strict=True):
+        if not (least >= 0 and largest <= 1):
+            found = "NaN" if least != least else f"values from {least:g} to {largest:g}"
+            raise ValueError(
+                f"evaluate: predictor {predictor_name(predictor)} must return probabilities in [0, 1], "
+                f"got {found} for object {active.name!r} at click {len(active.history)}"
+            )
+
+
+def intersection_and_union(
+    probabilities: torch.Tensor, targets: torch.Tensor, threshold: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Pixels in both and in either of prediction (probability > threshold, strictly) and object, ignored ones left out.
+
+    Args:
+        probabilities: (n, H, W) float32.
+        targets: (n, H, W) int8: 1 object, 0 background, -1 ignore.
+        threshold: float32 scalar.
+
+    Returns:
+        Two (n,) int64.
+    """
+    predicted = (probabilities > threshold) & (targets >= 0)
+    truth = targets == 1
+    return (predicted & truth).sum(dim=(1, 2)), (predicted | truth).sum(dim=(1, 2))
+
+
+def _writes(tensor: torch.Tensor) -> int:
+    """How often a tensor was written in place; not counted for tensors made in inference mode."""
+    return 0 if tensor.is_inference() else tensor._version
+
+
+def _names(group: Group) -> str:
+    names = [active.name for active in group.objects]
+    return f"objects {', '.join(names[:3])}{', …' if len(names) > 3 else ''}"

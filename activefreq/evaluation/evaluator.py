@@ -1,0 +1,145 @@
+"""`activefreq.evaluate`: a predictor, a data set and a click strategy in, an `Evaluation` out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from activefreq.acselect import Selection, make_strategy
+from activefreq.evaluation.answers import predictor_device
+from activefreq.evaluation.interfaces import Dataset
+from activefreq.evaluation.loop import ClickLoop
+from activefreq.evaluation.objects import ObjectResult
+from activefreq.evaluation.results import Evaluation, summarise
+from activefreq.evaluation.timing import peak_memory
+
+if TYPE_CHECKING:  # only the type: it would load the networks
+    from activefreq.predictor import Predictor
+
+__all__ = ["Progress", "evaluate"]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far an evaluation is."""
+
+    finished: int
+    """Objects that are done, skipped ones and those taken over included."""
+    total: int
+    """Objects in all."""
+    clicks: int
+    """Clicks made in this run."""
+
+
+def evaluate(
+    predictor: Predictor,
+    dataset: Dataset,
+    strategy: str | Callable[..., Selection] = "acselect",
+    max_clicks: int = 20,
+    thresholds: Sequence[float] = (0.80, 0.85, 0.90),
+    batch_size: int = 16,
+    threshold: float = 0.5,
+    full_curve: bool = False,
+    device: torch.device | str | None = None,
+    seed: int = 0,
+    *,
+    strategy_options: Mapping[str, Any] | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    on_result: Callable[[ObjectResult], None] | None = None,
+    done: Iterable[ObjectResult] = (),
+) -> Evaluation:
+    """Click on every object of a data set until its mask is good, and count the clicks.
+
+    Each object starts from an empty mask. The strategy clicks on the errors of the current mask, the predictor answers,
+    and so on until IoU >= max(thresholds), or `max_clicks` clicks, or nothing is left to click. Up to `batch_size`
+    objects of one image size go through the predictor together; images are never padded or resized.
+
+    Args:
+        predictor: anything with `predict(images, clicks, previous)`, see `activefreq.predictor.Predictor`.
+        dataset: a sequence of samples with `name`, `image` and `mask`, see `activefreq.evaluation.Sample`.
+        strategy: a name of `activefreq.acselect.STRATEGIES` or a function f(prob, target, clicked) → Selection. The
+            first click is the one of "largest" for all.
+        max_clicks: clicks per object, at least 1.
+        thresholds: of IoU, in (0, 1], at which NoC and NoF are counted.
+        batch_size: objects per call of the predictor, at least 1.
+        threshold: a pixel is predicted object where its float32 probability is above this, strictly. In [0, 1).
+        full_curve: run every click, whatever the IoU; only then does mIoU@k compare with published values.
+        device: where images and masks live; the predictor's own device by default.
+        seed: of the random strategies; a click depends on it, the object's name and the click's number alone.
+        strategy_options: further options of `activefreq.ops.select_click` for a named strategy.
+        progress: called after every change of what is finished.
+        on_result: called with each object's result as soon as it is finished, in no particular order.
+        done: results of an earlier run, taken over instead of being evaluated.
+
+    Returns:
+        `Evaluation`, with objects in data set order.
+
+    Raises:
+        ValueError: an argument out of range, an empty data set, one with nothing to segment, a sample of the wrong
+            shape, or a predictor that answers with the wrong shape or with values outside [0, 1]; the message names
+            the predictor or the object.
+        TypeError: a wrong type or dtype in the same places.
+
+    Source: the protocol of RITM (Sofiiuk et al. 2021) and the code bases that follow it.
+    """
+    _check(max_clicks, thresholds, batch_size, threshold, len(dataset))
+    options = dict(strategy_options or {})
+    place = predictor_device(predictor, device)
+    if isinstance(strategy, str):
+        options["threshold"] = threshold
+    loop = ClickLoop(
+        predictor=predictor,
+        dataset=dataset,
+        strategy=make_strategy(strategy, **options),
+        first_click=make_strategy("largest", threshold=threshold),
+        max_clicks=max_clicks,
+        stop_at=math.inf if full_curve else max(thresholds),
+        batch_size=batch_size,
+        threshold=threshold,
+        seed=seed,
+        device=place,
+        skipped=dict(getattr(dataset, "skipped", None) or {}),
+    )
+    results = list(done)
+    taken_over = {result.index for result in results}
+    already_skipped = len(loop.skipped)
+
+    def report() -> None:
+        if progress is not None:
+            skipped = len(loop.skipped) - already_skipped
+            progress(Progress(len(results) + skipped, len(dataset), loop.clicks))
+
+    report()
+    for result in loop.run(index for index in range(len(dataset)) if index not in taken_over):
+        results.append(result)
+        if on_result is not None:
+            on_result(result)
+        report()
+    report()
+    return summarise(
+        results,
+        skipped=loop.skipped,
+        strategy=strategy if isinstance(strategy, str) else getattr(strategy, "__name__", type(strategy).__name__),
+        max_clicks=max_clicks,
+        thresholds=thresholds,
+        full_curve=full_curve,
+        timing=loop.clock.timing(),
+        peak_memory=peak_memory(place),
+    )
+
+
+def _check(max_clicks: int, thresholds: Sequence[float], batch_size: int, threshold: float, objects: int) -> None:
+    if max_clicks < 1:
+        raise ValueError(f"evaluate: max_clicks must be at least 1, got {max_clicks}")
+    if batch_size < 1:
+        raise ValueError(f"evaluate: batch_size must be at least 1, got {batch_size}")
+    if not thresholds or not all(0 < value <= 1 for value in thresholds):
+        raise ValueError(f"evaluate: thresholds must be one or more IoUs in (0, 1], got {tuple(thresholds)}")
+    if not 0 <= threshold < 1:
+        raise ValueError(f"evaluate: threshold must be in [0, 1), got {threshold}")
+    if objects == 0:
+        raise ValueError("evaluate: dataset is empty")

@@ -1,0 +1,41 @@
+"""What the evaluator asks of a data set; `activefreq.predictor.Predictor` is what it asks of a predictor."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy.typing as npt
+import torch
+
+__all__ = ["Dataset", "Sample", "predictor_name"]
+
+
+class Sample(Protocol):
+    """One object to segment."""
+
+    @property
+    def name(self) -> str:
+        """Unique in its data set; the clicks of random strategies are drawn from it."""
+
+    @property
+    def image(self) -> npt.ArrayLike | torch.Tensor:
+        """uint8 (H, W, 3) in 0..255 or float (3, H, W) in [0, 1]; array or tensor."""
+
+    @property
+    def mask(self) -> npt.ArrayLike | torch.Tensor:
+        """Integer (H, W): 1 object, 0 background, -1 ignore; array or tensor."""
+
+
+class Dataset(Protocol):
+    """A sequence of samples, whose sizes may differ. Optional: `name`, `split`, `skipped` ({name: reason})."""
+
+    def __len__(self) -> int:
+        """Number of samples."""
+
+    def __getitem__(self, index: int, /) -> Sample:
+        """Decode one sample."""
+
+
+def predictor_name(predictor: object) -> str:
+    """The predictor's own name, else that of its class."""
+    return str(getattr(predictor, "name", None) or type(predictor).__name__)

@@ -1,0 +1,163 @@
+"""The click loop, many objects in lock-step, one click per object and round.
+
+A round takes one group of objects of one image size: a click is chosen on each, the predictor answers for all of them
+in one call, and the objects that are done leave. Nothing in a round looks across objects, so that an object's clicks
+do not depend on which others share its batch (for a predictor whose answer does not).
+
+Which indices are evaluated is an argument and results come out one by one, so that shards of a data set can be run
+apart and gathered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import torch
+
+from activefreq.acselect import Selection, Strategy
+from activefreq.clicks import NEGATIVE, POSITIVE
+from activefreq.evaluation.answers import ask, check_values, evaluation_mode, intersection_and_union
+from activefreq.evaluation.interfaces import Dataset
+from activefreq.evaluation.objects import (
+    ActiveObject,
+    NothingToSegmentError,
+    ObjectResult,
+    StopReason,
+    click_seed,
+    open_object,
+)
+from activefreq.evaluation.pool import Group, Pool
+from activefreq.evaluation.timing import Clock
+
+if TYPE_CHECKING:  # only the type: it would load the networks
+    from activefreq.predictor import Predictor
+
+__all__ = ["ClickLoop"]
+
+POOL_BATCHES = 4
+
+
+@dataclass
+class ClickLoop:
+    """Everything one evaluation needs; `run` yields results in the order in which objects finish."""
+
+    predictor: Predictor
+    dataset: Dataset
+    strategy: Strategy
+    """Chooses every click after the first."""
+    first_click: Strategy
+    """Chooses the first click, where nothing is predicted yet."""
+    max_clicks: int
+    stop_at: float
+    """An object stops at the first IoU >= this; above 1: never."""
+    batch_size: int
+    threshold: float
+    seed: int
+    device: torch.device
+    skipped: dict[str, str] = field(default_factory=dict)
+    """Name of each object that could not be evaluated, with the reason; filled by `run`."""
+    clicks: int = 0
+    """Clicks made so far."""
+
+    def __post_init__(self) -> None:
+        self.clock = Clock(self.device)
+        self._limit = torch.tensor(self.threshold, dtype=torch.float32, device=self.device)
+
+    def run(self, indices: Iterable[int]) -> Iterator[ObjectResult]:
+        """Evaluate the samples with these indices."""
+        pool = Pool(self.batch_size, self.device, POOL_BATCHES * self.batch_size)
+        source = self._open(indices)
+        while True:
+            pool.fill(source)
+            group = pool.next_group()
+            if group is None:
+                return
+            yield from self._round(group)
+
+    def _open(self, indices: Iterable[int]) -> Iterator[tuple[ActiveObject, torch.Tensor, torch.Tensor]]:
+        for index in indices:
+            with self.clock.decoding():
+                sample = self.dataset[index]
+                try:
+                    entry = open_object(sample, index)
+                except NothingToSegmentError as reason:
+                    self.skipped[str(sample.name)] = str(reason)
+                    continue
+            yield entry
+
+    def _round(self, group: Group) -> list[ObjectResult]:
+        finished = self._select(group)
+        if not len(group):
+            return finished
+        with evaluation_mode(self.predictor):
+            with self.clock.stage("predict"):
+                answer = ask(self.predictor, group)
+            with self.clock.stage("bookkeeping"):
+                group.previous.copy_(answer)
+                values = group.previous.flatten(1)
+                extremes = torch.stack([values.amin(dim=1), values.amax(dim=1)], dim=1).tolist()
+                check_values(self.predictor, group, extremes)
+                counts = intersection_and_union(group.previous, group.targets, self._limit)
+        with self.clock.stage("bookkeeping"):
+            for active, (intersection, union) in zip(group.objects, torch.stack(counts, dim=1).tolist(), strict=True):
+                active.ious.append(intersection / union)
+            self.clicks += len(group)
+            timed = len(group)
+            finished += self._leave(group, [self._stop_reason(active) for active in group.objects])
+        self.clock.end_round(timed)
+        return finished
+
+    def _select(self, group: Group) -> list[ObjectResult]:
+        """Give every object its next click; objects on which there is nothing to click leave."""
+        with self.clock.stage("select"):
+            started = len(group) - group.unclicked
+            parts = [(self.strategy, slice(0, started)), (self.first_click, slice(started, len(group)))]
+            rows = [row for rule, part in parts if part.start < part.stop for row in self._selected(group, rule, part)]
+        with self.clock.stage("bookkeeping"):
+            reasons: list[StopReason | None] = []
+            for slot, (y, x, positive, valid) in enumerate(rows):
+                reasons.append(None if valid else "nothing_to_click")
+                if valid:
+                    group.objects[slot].history.add(y, x, POSITIVE if positive else NEGATIVE)
+            self._mark(group, rows)
+            return self._leave(group, reasons)
+
+    def _selected(self, group: Group, rule: Strategy, part: slice) -> list[list[int]]:
+        """Rows (y, x, positive, valid) for the objects of a part of the group."""
+        seeds = [click_seed(self.seed, o.name, len(o.history) + 1) for o in group.objects[part]]
+        selection = rule(
+            group.previous[part],
+            group.targets[part],
+            group.clicked[part],
+            torch.tensor(seeds, dtype=torch.int64, device=self.device),
+        )
+        return _rows(selection, len(seeds))
+
+    def _mark(self, group: Group, rows: list[list[int]]) -> None:
+        marked = [(slot, y, x) for slot, (y, x, _, valid) in enumerate(rows) if valid]
+        if marked:
+            slot, y, x = torch.tensor(marked, dtype=torch.int64, device=self.device).unbind(dim=1)
+            group.clicked[slot, y, x] = True
+
+    def _stop_reason(self, active: ActiveObject) -> StopReason | None:
+        if active.ious[-1] >= self.stop_at:
+            return "reached"
+        return "max_clicks" if len(active.history) == self.max_clicks else None
+
+    @staticmethod
+    def _leave(group: Group, reasons: list[StopReason | None]) -> list[ObjectResult]:
+        """Take the objects that have a reason to stop out of the group."""
+        results = [a.finish(reason) for a, reason in zip(group.objects, reasons, strict=True) if reason]
+        group.remove([slot for slot, reason in enumerate(reasons) if reason])
+        return results
+
+
+def _rows(selection: Selection, count: int) -> list[list[int]]:
+    columns = (selection.y, selection.x, selection.positive, selection.valid)
+    if any(column.shape != (count,) for column in columns):
+        shapes = ", ".join(str(tuple(column.shape)) for column in columns)
+        raise ValueError(f"evaluate: strategy must return y, x, positive and valid of shape ({count},), got {shapes}")
+    rows: list[list[int]] = torch.stack([column.to(torch.int64) for column in columns], dim=1).tolist()
+    return rows
