@@ -30,8 +30,8 @@ class FreqFormerConfig:
     """Transformer blocks of the stages (Table 1)."""
     freq_depth: int = 1
     """Freq blocks of each Freq layer (Table 1)."""
-    decoder_width: int = 256
-    """Width to which an MLP aligns every stage. The paper gives none; 256 is SegFormer-B0's."""
+    decoder_width: int = 128
+    """Width to which an MLP aligns every stage. The paper gives none; SegFormer-B0 has 256."""
     weight: str = "full"
     """Spectra of the FreqModules: full, scalar, generated or low-rank."""
     transform: str = "fourier"

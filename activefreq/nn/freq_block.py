@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import nn
@@ -46,7 +46,7 @@ class FreqBlock(nn.Module):
         size: tuple[int, int],
         groups: int = 8,
         expand: int = 4,
-        feed_forward: Literal["plain", "inverted-depthwise"] = "plain",
+        feed_forward: str = "plain",
         **freq_module: Any,  # noqa: ANN401 (passed on as they are)
     ) -> None:
         super().__init__()
