@@ -9,28 +9,31 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from activefreq import acselect, ops, reference
+    from activefreq import acselect, nn, ops, reference
     from activefreq.evaluation import Evaluation, evaluate
     from activefreq.models.freqformer import FreqFormer
-    from activefreq.nn import FreqModule
+    from activefreq.nn import FreqBlock, FreqModule
     from activefreq.predictor import load
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Evaluation",
+    "FreqBlock",
     "FreqFormer",
     "FreqModule",
     "__version__",
     "acselect",
     "evaluate",
     "load",
+    "nn",
     "ops",
     "reference",
 ]
 
 _HOMES = {
     "Evaluation": "activefreq.evaluation",
+    "FreqBlock": "activefreq.nn",
     "FreqFormer": "activefreq.models.freqformer",
     "FreqModule": "activefreq.nn",
     "evaluate": "activefreq.evaluation",

@@ -2,6 +2,11 @@
 # csrc/cpu/dispatch.cpp picks one at run time. csrc/core/portable.h says why the namespaces differ.
 set(ACTIVEFREQ_CPU_OPERATORS
   csrc/cpu/click_maps.cpp
+  csrc/cpu/error_regions.cpp
+  csrc/cpu/farthest_pixel.cpp
+  csrc/cpu/label.cpp
+  csrc/cpu/select_click.cpp
+  csrc/cpu/squared_distance.cpp
   csrc/cpu/operators.cpp)
 
 set(ACTIVEFREQ_WARNINGS -Wall -Wextra -Werror=return-type)

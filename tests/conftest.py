@@ -2,6 +2,11 @@ import pytest
 import torch
 
 from activefreq import _cpu
+from activefreq.ops import backends
+
+
+def pytest_addoption(parser):
+    parser.addoption("--require-cuda", action="store_true", help="fail, instead of skip, where CUDA cannot be used")
 
 
 @pytest.fixture(params=_cpu.instruction_sets())
@@ -19,3 +24,15 @@ def restore_threads():
     threads = torch.get_num_threads()
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def cuda(request):
+    """The CUDA device. Skips with the reason where there is none; with --require-cuda that is a failure."""
+    reason = backends()["cuda"]
+    if reason == "ready" and torch.cuda.is_available():
+        return torch.device("cuda")
+    message = f"no CUDA: {reason if reason != 'ready' else 'this torch has none'}"
+    if request.config.getoption("--require-cuda"):
+        pytest.fail(message)
+    pytest.skip(message)

@@ -30,8 +30,8 @@ class FreqFormerConfig:
     """Transformer blocks of the stages (Table 1)."""
     freq_depth: int = 1
     """Freq blocks of each Freq layer (Table 1)."""
-    decoder_width: int = 256
-    """Width to which an MLP aligns every stage. The paper gives none; 256 is SegFormer-B0's."""
+    decoder_width: int = 128
+    """Width to which an MLP aligns every stage. The paper gives none; SegFormer-B0 has 256."""
     weight: str = "full"
     """Spectra of the FreqModules: full, scalar, generated or low-rank."""
     transform: str = "fourier"
@@ -40,6 +40,8 @@ class FreqFormerConfig:
     """Axis pairs that are filtered."""
     conv: str = "depthwise"
     """depthwise or separable."""
+    feed_forward: str = "plain"
+    """Feed-forward network of the Freq blocks: plain or inverted-depthwise (MEW-UNet's)."""
     drop_path: float = 0.1
     """Largest rate of stochastic depth in the encoder, in training."""
 
@@ -98,6 +100,7 @@ class FreqFormer(nn.Module):
                         transform=config.transform,
                         axes=config.axes,
                         conv=config.conv,
+                        feed_forward=config.feed_forward,
                     )
                     for _ in range(config.freq_depth)
                 )

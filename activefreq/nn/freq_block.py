@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from activefreq.nn.freq_module import FreqModule
+from activefreq.nn.inverted_depthwise import InvertedDepthwise
 
 __all__ = ["FeedForward", "FreqBlock"]
 
@@ -34,6 +35,8 @@ class FreqBlock(nn.Module):
         size: (H, W) that the spectra are made for.
         groups: groups of both group norms.
         expand: width of the feed-forward network, in multiples of C.
+        feed_forward: "plain": two 1×1 convolutions (8 C² weights at expand 4). "inverted-depthwise": MEW-UNet's, two
+            inverted depth-wise convolutions (50 C² weights).
         freq_module: further options of `FreqModule`.
     """
 
@@ -43,13 +46,24 @@ class FreqBlock(nn.Module):
         size: tuple[int, int],
         groups: int = 8,
         expand: int = 4,
+        feed_forward: str = "plain",
         **freq_module: Any,  # noqa: ANN401 (passed on as they are)
     ) -> None:
         super().__init__()
         self.norm1 = nn.GroupNorm(groups, channels)
         self.freq_module = FreqModule(channels, size, **freq_module)
         self.norm2 = nn.GroupNorm(groups, channels)
-        self.ffn = FeedForward(channels, expand)
+        self.ffn: nn.Module
+        if feed_forward == "plain":
+            self.ffn = FeedForward(channels, expand)
+        elif feed_forward == "inverted-depthwise":
+            self.ffn = nn.Sequential(
+                InvertedDepthwise(channels, expand * channels),
+                InvertedDepthwise(expand * channels, channels),
+                nn.GELU(),
+            )
+        else:
+            raise ValueError(f"FreqBlock: feed_forward must be plain or inverted-depthwise, got {feed_forward!r}")
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Apply the block."""

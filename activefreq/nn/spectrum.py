@@ -13,6 +13,8 @@ from typing import Literal
 import torch
 from torch import nn
 
+from activefreq.nn.inverted_depthwise import InvertedDepthwise
+
 __all__ = ["AxisKind", "FullSpectrum", "GeneratedSpectrum", "LowRankSpectrum", "Resample", "resample_spectrum"]
 
 AxisKind = Literal["channel", "full", "half"]
@@ -120,30 +122,6 @@ class LowRankSpectrum(nn.Module):
         return torch.stack([1 + real, imag], dim=-1)
 
 
-class _InvertedDepthwise(nn.Module):
-    """1×1 expand, depth-wise 3 (per spatial axis), 1×1 back, with group norm; added to its input."""
-
-    def __init__(self, channels: int, dimensions: int, expand: int = 2) -> None:
-        super().__init__()
-        convolution = nn.Conv2d if dimensions == 2 else nn.Conv1d
-        hidden = channels * expand
-        self.layers = nn.Sequential(
-            convolution(channels, hidden, 1, bias=False),
-            nn.GroupNorm(2, hidden),
-            nn.GELU(),
-            convolution(hidden, hidden, 3, padding=1, groups=hidden, bias=False),
-            nn.GroupNorm(2, hidden),
-            nn.GELU(),
-            convolution(hidden, channels, 1, bias=False),
-        )
-        self.norm = nn.GroupNorm(2, channels)
-        nn.init.zeros_(self.norm.weight)  # the generator starts as the identity, like the other kinds of spectra
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        out: torch.Tensor = x + self.norm(self.layers(x))
-        return out
-
-
 class GeneratedSpectrum(nn.Module):
     """A free spectrum sent through three inverted depth-wise convolutions over frequency (MEW-UNet, Ruan et al. 2022).
 
@@ -155,7 +133,9 @@ class GeneratedSpectrum(nn.Module):
         super().__init__()
         sizes = [_spectrum_size(n, kind) for n, kind in zip(size, kinds, strict=True)]
         self.weight = nn.Parameter(_near_one(sizes))
-        self.generator = nn.Sequential(*(_InvertedDepthwise(2 * sizes[0], len(sizes) - 1) for _ in range(3)))
+        self.generator = nn.Sequential(
+            *(InvertedDepthwise(2 * sizes[0], 2 * sizes[0], len(sizes) - 1) for _ in range(3))
+        )
 
     def forward(self) -> torch.Tensor:
         """The spectrum at the size it was made for."""

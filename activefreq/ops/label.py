@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from activefreq.ops._library import LIBRARY, check_shape, require
+from activefreq.ops._native import cpu, pointer
 from activefreq.reference.label import label as label_reference
 
 __all__ = ["label"]
@@ -47,8 +48,18 @@ def check_image_size(operator: str, name: str, images: torch.Tensor) -> None:
 
 
 @torch.library.impl(LIBRARY, "label", "CPU")
+def _label_cpu(mask: torch.Tensor, connectivity: int) -> tuple[torch.Tensor, torch.Tensor]:
+    pixels = mask.contiguous()
+    labels = torch.empty(mask.shape, dtype=torch.int32)
+    if not mask.numel():
+        return labels, torch.zeros(mask.shape[0], dtype=torch.int32)
+    counts = torch.empty(mask.shape[0], dtype=torch.int32)
+    cpu.label(pointer(pixels), pointer(labels), pointer(counts), *mask.shape, connectivity, torch.get_num_threads())
+    return labels, counts
+
+
 @torch.library.impl(LIBRARY, "label", "CUDA")
-def _label(mask: torch.Tensor, connectivity: int) -> tuple[torch.Tensor, torch.Tensor]:
+def _label_cuda(mask: torch.Tensor, connectivity: int) -> tuple[torch.Tensor, torch.Tensor]:
     return label_reference(mask, connectivity)
 
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import torch
 
 from activefreq.ops._library import LIBRARY, check_shape, require
+from activefreq.ops._native import cpu, pointer
 from activefreq.ops.label import check_image_size
-from activefreq.reference.click_rule import ClickRule
+from activefreq.reference.click_rule import PLACEMENTS, READINGS, STRATEGIES, ClickRule
 from activefreq.reference.select_click import select_click as select_click_reference
 
 __all__ = ["Selection", "select_click"]
@@ -151,8 +152,58 @@ def _seeds(seed: int | torch.Tensor, prob: torch.Tensor) -> torch.Tensor:
 
 
 @torch.library.impl(LIBRARY, "select_click", "CPU")
+def _select_click_cpu(
+    prob: torch.Tensor,
+    target: torch.Tensor,
+    clicked: torch.Tensor | None,
+    seed: torch.Tensor,
+    strategy: str,
+    threshold: float,
+    connectivity: int,
+    reading: str,
+    weights: Sequence[float],
+    rgu_eps: float,
+    min_area: int,
+    placement: str,
+) -> tuple[torch.Tensor, ...]:
+    values, classes = prob.detach().to(torch.float32).contiguous(), _int8_target(target)
+    excluded, seeds = None if clicked is None else clicked.contiguous(), seed.contiguous()
+    batch, height, width = prob.shape
+    if not prob.numel():
+        return _no_clicks(batch)
+    y, x, area = (torch.empty(batch, dtype=torch.int32) for _ in range(3))
+    positive, valid = torch.empty(batch, dtype=torch.bool), torch.empty(batch, dtype=torch.bool)
+    score, status = torch.empty(batch, dtype=torch.float32), torch.empty(batch, dtype=torch.uint8)
+    cpu.select_click(
+        *map(pointer, (values, classes, excluded, seeds, y, x, positive, valid, area, score, status)),
+        *(batch, height, width),
+        *(STRATEGIES.index(strategy), READINGS.index(reading), PLACEMENTS.index(placement)),
+        *(connectivity, threshold, rgu_eps, min_area, *weights),
+        torch.get_num_threads(),
+    )
+    if status.any():
+        raise ValueError(f"select_click: prob of image {int(status.argmax())} holds NaN or infinity")
+    return y, x, positive, valid, area, score
+
+
+def _int8_target(target: torch.Tensor) -> torch.Tensor:
+    """1 object, -1 ignore, 0 background. A wider type is compared before it is narrowed: 257 is not 1."""
+    if target.dtype == torch.int8:
+        return target.contiguous()
+    if target.dtype == torch.bool:
+        return target.contiguous().view(torch.int8)
+    is_object = (target == 1).to(torch.int8)
+    return is_object if target.dtype == torch.uint8 else is_object - (target == -1).to(torch.int8)
+
+
+def _no_clicks(batch: int) -> tuple[torch.Tensor, ...]:
+    nowhere, no = torch.full((batch,), -1, dtype=torch.int32), torch.zeros(batch, dtype=torch.bool)
+    area, score = torch.zeros(batch, dtype=torch.int32), torch.zeros(batch, dtype=torch.float32)
+    return nowhere, nowhere.clone(), no, no.clone(), area, score
+
+
 @torch.library.impl(LIBRARY, "select_click", "CUDA")
-def _select_click(
+def _select_click_cuda(
     prob: torch.Tensor,
     target: torch.Tensor,
     clicked: torch.Tensor | None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from activefreq.ops._library import LIBRARY, check_shape
+from activefreq.ops._native import cpu, pointer
 from activefreq.ops.label import check_mask
 from activefreq.reference.squared_distance import squared_distance as squared_distance_reference
 
@@ -32,8 +33,16 @@ def squared_distance(mask: torch.Tensor) -> torch.Tensor:
 
 
 @torch.library.impl(LIBRARY, "squared_distance", "CPU")
+def _squared_distance_cpu(mask: torch.Tensor) -> torch.Tensor:
+    pixels = mask.contiguous()
+    squared = torch.empty(mask.shape, dtype=torch.int32)
+    if mask.numel():
+        cpu.squared_distance(pointer(pixels), pointer(squared), *mask.shape, torch.get_num_threads())
+    return squared
+
+
 @torch.library.impl(LIBRARY, "squared_distance", "CUDA")
-def _squared_distance(mask: torch.Tensor) -> torch.Tensor:
+def _squared_distance_cuda(mask: torch.Tensor) -> torch.Tensor:
     return squared_distance_reference(mask)
 
 

@@ -12,22 +12,27 @@ __all__ = ["corrective_clicks", "initial_clicks"]
 _BORDER_WIDTH = 0.08  # of the image's longer side: how far outside the object "near its border" reaches
 
 
-def _one_pixel(candidates: torch.Tensor, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-    """A uniformly drawn true pixel of each (B, H, W) mask as (B, 2) of (y, x), and (B,) whether there was one."""
-    width = candidates.shape[-1]
-    noise = torch.rand(candidates.shape, generator=generator)
-    best = torch.where(candidates, noise, -1.0).flatten(1).max(dim=1)
-    return torch.stack([best.indices // width, best.indices % width], dim=1), best.values >= 0
-
-
-def _drawn(
+def _draw(
     candidates: torch.Tensor, label: torch.Tensor | int, wanted: torch.Tensor, generator: torch.Generator
 ) -> torch.Tensor:
-    """One click (B, 1, 3) per image; padding (-1) where it is not wanted or no pixel is a candidate."""
-    pixel, found = _one_pixel(candidates, generator)
-    label = torch.as_tensor(label).expand(len(pixel))
-    click = torch.cat([pixel, label.unsqueeze(1)], dim=1)
-    return torch.where((found & wanted).unsqueeze(1), click, -1).unsqueeze(1)
+    """Clicks on uniformly drawn pixels of each mask.
+
+    Args:
+        candidates: (B, H, W) bool.
+        label: of the clicks, one number or (B,).
+        wanted: (B, N) bool: which of N clicks are wanted.
+        generator: where chance comes from.
+
+    Returns:
+        (B, N, 3) int64; padding (-1) where a click is not wanted or no pixel is a candidate.
+    """
+    width, flat = candidates.shape[-1], candidates.flatten(1)
+    some = flat.any(dim=1, keepdim=True)
+    odds = torch.where(some, flat, True).to(torch.float32)  # multinomial refuses rows of zeros
+    pixel = torch.multinomial(odds, wanted.shape[1], replacement=True, generator=generator)
+    labels = torch.as_tensor(label).view(-1, 1).expand_as(pixel)
+    clicks = torch.stack([pixel // width, pixel % width, labels], dim=-1)
+    return torch.where((wanted & some).unsqueeze(-1), clicks, -1)
 
 
 def _count(batch: int, largest: int, decay: float, smallest: int, generator: torch.Generator) -> torch.Tensor:
@@ -51,7 +56,7 @@ def initial_clicks(
         decay: each further click is this much less likely.
 
     Returns:
-        (B, K, 3) int64 of (y, x, label) with -1 padding, K <= 2 · most.
+        (B, K, 3) int64 of (y, x, label) with -1 padding.
     """
     batch, height, width = target.shape
     inside, outside = target == 1, target == 0
@@ -64,11 +69,14 @@ def initial_clicks(
     border = outside & (away <= reach**2)
     positive = _count(batch, most, decay, 1, generator)
     negative = _count(batch, most, decay, 0, generator)
-    clicks = [_drawn(centre, 1, positive > 0, generator)]
-    clicks += [_drawn(inside, 1, positive > i, generator) for i in range(1, int(positive.max()))]
-    for i in range(int(negative.max())):
-        near = torch.rand(batch, 1, 1, generator=generator) < 0.5
-        clicks.append(_drawn(torch.where(near, border, outside), 0, negative > i, generator))
+    order = torch.arange(most)
+    clicks = [_draw(centre, 1, (positive > 0).view(-1, 1), generator)]
+    if positive.max() > 1:
+        clicks.append(_draw(inside, 1, positive.view(-1, 1) > order[1 : positive.max()], generator))
+    if negative.max() > 0:
+        wanted = negative.view(-1, 1) > order[: negative.max()]
+        near = torch.rand(wanted.shape, generator=generator) < 0.5
+        clicks += [_draw(border, 0, wanted & near, generator), _draw(outside, 0, wanted & ~near, generator)]
     return torch.cat(clicks, dim=1)
 
 
@@ -90,4 +98,4 @@ def corrective_clicks(probability: torch.Tensor, target: torch.Tensor, generator
     positive = depth_missed > depth_extra
     depth = torch.where(positive.view(-1, 1, 1), missed, extra)
     candidates = (depth > 0) & (4 * depth > torch.maximum(depth_missed, depth_extra).view(-1, 1, 1))
-    return _drawn(candidates, positive.long(), torch.ones_like(positive), generator)
+    return _draw(candidates, positive.long(), torch.ones(len(positive), 1, dtype=torch.bool), generator)

@@ -33,7 +33,7 @@ class TrainingConfig:
     most_clicks: int = 24
     """Most initial clicks of either label."""
     click_decay: float = 0.8
-    """Each further initial click is this much less likely (FocalClick: 0.8). Smaller values start nearer to one click."""
+    """Each further initial click is this much less likely (FocalClick: 0.8); small values mean few clicks."""
     iterations: int = 3
     """At most this many passes without gradient, each followed by a corrective click; drawn anew for each batch."""
     dice_weight: float = 1.0

@@ -58,7 +58,8 @@ def train_step(
 
     def logits() -> torch.Tensor:
         with autocast:
-            out: torch.Tensor = network(network_input(images, clicks.to(device), previous.to(device))).squeeze(1)
+            x = network_input(images, clicks.to(device), previous.to(device))
+            out: torch.Tensor = network(x.contiguous(memory_format=torch.channels_last)).squeeze(1)
         return out.float()
 
     for _ in range(passes):
@@ -109,6 +110,7 @@ def train(
     optimizer = torch.optim.AdamW(
         network.parameters(), lr=config.learning_rate, betas=(0.9, 0.999), weight_decay=config.weight_decay
     )
+    network.to(memory_format=torch.channels_last)  # convolutions of the encoder are a sixth faster so
     start, best = _resume(last, network, optimizer, config) if resume and last.exists() else (0, float("inf"))
     history = {**(history or {}), "training": config.as_dict(), "samples": len(dataset)}
     images, masks = load_pixels(dataset, config.crop)

@@ -24,6 +24,37 @@ void click_maps(Address clicks, Address maps, int64_t batch, int64_t count, int6
   operators().click_maps({at<const float>(clicks), at<float>(maps), batch, count, height, width, radius}, threads);
 }
 
+void label(Address mask, Address labels, Address counts, int64_t batch, int64_t height, int64_t width, int connectivity,
+           int threads) {
+  operators().label(
+      {at<const uint8_t>(mask), at<int32_t>(labels), at<int32_t>(counts), batch, height, width, connectivity}, threads);
+}
+
+void squared_distance(Address mask, Address squared, int64_t batch, int64_t height, int64_t width, int threads) {
+  operators().squared_distance({at<const uint8_t>(mask), at<int32_t>(squared), batch, height, width}, threads);
+}
+
+// Strategy, reading and placement are places in the lists of activefreq/reference/click_rule.py.
+void select_click(Address prob, Address target, Address clicked, Address seed, Address y, Address x, Address positive,
+                  Address valid, Address area, Address score, Address status, int64_t batch, int64_t height,
+                  int64_t width, int strategy, int reading, int placement, int connectivity, float threshold,
+                  float rgu_eps, int min_area, double largest_weight, double mean_weight, double group_weight,
+                  int threads) {
+  const ClickRule rule = {static_cast<Strategy>(strategy),
+                          static_cast<Reading>(reading),
+                          static_cast<Placement>(placement),
+                          connectivity,
+                          threshold,
+                          rgu_eps,
+                          min_area,
+                          {largest_weight, mean_weight, group_weight}};
+  operators().select_click(
+      {at<const float>(prob), at<const int8_t>(target), at<const uint8_t>(clicked), at<const int64_t>(seed),
+       at<int32_t>(y), at<int32_t>(x), at<uint8_t>(positive), at<uint8_t>(valid), at<int32_t>(area), at<float>(score),
+       at<ClickStatus>(status), batch, height, width, rule},
+      threads);
+}
+
 std::vector<std::string> available_instruction_sets() {
   std::vector<std::string> names;
   for (auto name = instruction_sets(); *name; ++name) names.emplace_back(*name);
@@ -40,6 +71,9 @@ void choose_instruction_set(const std::string& name) {
 PYBIND11_MODULE(_cpu, m) {
   const auto release = py::call_guard<py::gil_scoped_release>();
   m.def("click_maps", &click_maps, release);
+  m.def("label", &label, release);
+  m.def("squared_distance", &squared_distance, release);
+  m.def("select_click", &select_click, release);
   m.def("instruction_set", &instruction_set);
   m.def("instruction_sets", &available_instruction_sets);
   m.def("select_instruction_set", &choose_instruction_set);

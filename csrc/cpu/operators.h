@@ -1,11 +1,17 @@
 // The table of CPU operators: one row per operator, filled once per instruction set by operators.cpp.
 #pragma once
 #include "core/click_maps.h"
+#include "core/label.h"
+#include "core/select_click.h"
+#include "core/squared_distance.h"
 
 namespace activefreq {
 
 struct Operators {
   void (*click_maps)(const ClickMaps&, int threads);
+  void (*label)(const Label&, int threads);
+  void (*squared_distance)(const SquaredDistance&, int threads);
+  void (*select_click)(const SelectClick&, int threads);
 };
 
 namespace baseline {

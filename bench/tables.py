@@ -1,0 +1,103 @@
+"""Write the tables of README.md and bench/README.md from the JSON in bench/results.
+
+Usage: `python -m bench.tables` writes them, `python -m bench.tables --check` fails where a table is not what the stored
+results say. A table stands between `<!-- table: NAME -->` and `<!-- end -->`; NAME is a function below.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "bench" / "results"
+PAGES = (ROOT / "README.md", ROOT / "bench" / "README.md")
+
+
+def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table whose first column is text and whose others are numbers."""
+    line = "| " + " | ".join(["---", *["---:"] * (len(header) - 1)]) + " |"
+    return "\n".join(
+        ["| " + " | ".join(row) + " |" for row in (header,)] + [line] + ["| " + " | ".join(r) + " |" for r in rows]
+    )
+
+
+def stored(name: str) -> Any:
+    """The content of bench/results/NAME.json."""
+    return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def isic2017() -> str:
+    """Every strategy on the ISIC-2017 test split, as `activefreq evaluate` measured it."""
+    runs = stored("isic2017-test")
+    header = ["strategy", "NoC@80", "NoC@85", "NoC@90", "NoF@90", "mIoU@1", "mIoU@3", "mIoU@5", "ms per click"]
+    rows = [
+        [
+            f"`{run['strategy']}`",
+            *(f"{run['noc'][key]:.2f}" for key in ("80", "85", "90")),
+            str(run["nof"]["90"]),
+            *(f"{run['miou'][k - 1]:.3f}" for k in (1, 3, 5)),
+            f"{1000 * run['seconds_per_click']:.1f}",
+        ]
+        for run in runs
+    ]
+    first = runs[0]
+    machine, versions = first["machine"], first["versions"]
+    return markdown(header, rows) + (
+        f"\n\n{first['objects']} objects, {machine['cpu']}, {machine['threads']} threads, "
+        f"{machine['instruction_set']}, torch {versions['torch']}, Python {versions['python']}, "
+        f"batch {first['batch_size']}, seed {first['seed']}. "
+        "mIoU@k: a stopped object keeps its last IoU."
+    )
+
+
+def cost() -> str:
+    """Parameters and multiply-accumulates of FreqFormer's variants beside the paper's figures."""
+    header = ["network", "parameters", "GMAC at 224", "at 256", "at 448"]
+    rows = [
+        [
+            entry["name"],
+            f"{entry['parameters'] / 1e6:.2f} M",
+            *(f"{entry['macs'][size] / 1e9:.2f}" for size in ("224", "256", "448")),
+        ]
+        for entry in stored("cost")["networks"]
+    ]
+    return markdown(header, [*rows, ["*the paper's FreqFormer (its Table 3)*", "9.20 M", "", "", "2.67"]])
+
+
+TABLES: dict[str, Callable[[], str]] = {"isic2017": isic2017, "cost": cost}
+
+
+def fill(text: str) -> str:
+    """`text` with every table made anew."""
+
+    def replace(match: re.Match[str]) -> str:
+        return f"{match[1]}\n{TABLES[match[2]]()}\n{match[3]}"
+
+    return re.sub(r"(<!-- table: ([\w-]+) -->)\n.*?(<!-- end -->)", replace, text, flags=re.DOTALL)
+
+
+def main() -> int:
+    """Write or check."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="change nothing; exit 1 where a table is out of date")
+    check = parser.parse_args().check
+    stale = []
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8") if page.exists() else ""
+        if fill(text) != text:
+            stale.append(str(page.relative_to(ROOT)))
+            if not check:
+                page.write_text(fill(text), encoding="utf-8")
+    if stale:
+        print(("out of date: " if check else "written: ") + ", ".join(stale))
+    return 1 if stale and check else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

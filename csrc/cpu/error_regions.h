@@ -1,0 +1,62 @@
+// False negatives and false positives of one image as runs, with what each connected component sums to.
+#pragma once
+#include "core/region_score.h"
+#include "cpu/runs.h"
+
+namespace activefreq::AF_ISA {
+
+// What a rule sums over regions: nothing, one value per pixel, or error and entropy with their largest values.
+enum class Statistics { none, error, entropy, doubt, all };
+
+inline Statistics statistics_of(const ClickRule& rule) {
+  switch (rule.strategy) {
+    case Strategy::largest:
+    case Strategy::random: return Statistics::none;
+    case Strategy::entropy: return Statistics::entropy;
+    case Strategy::least_confidence: return Statistics::doubt;
+    case Strategy::acselect: break;
+  }
+  if (rule.reading == Reading::error_sum) return Statistics::error;
+  return rule.reading == Reading::entropy_sum ? Statistics::entropy : Statistics::all;
+}
+
+struct ImageView {
+  const float* prob;
+  const int8_t* target;
+  const uint8_t* clicked;  // null: none
+  int64_t height, width;
+};
+
+// One class of errors. Everything is per run while rows are read and per component, at its first run, after merge().
+struct ErrorClass {
+  Runs runs;
+  Buffer<int32_t> area, clicked;              // pixels, and those of them that were clicked
+  Buffer<int64_t> sum, entropy_sum;           // sum: of error, entropy or doubt; entropy_sum: with Statistics::all
+  Buffer<int32_t> error_max, entropy_max;     // with Statistics::all
+  Buffer<int32_t> clicked_runs;               // one entry per clicked pixel
+  int64_t clicked_pixels;
+
+  void merge(Statistics statistics);
+  RegionTotals totals(int32_t component, Statistics statistics) const;
+  bool eligible(int32_t component) const { return !clicked_pixels || clicked[component] < area[component]; }
+};
+
+class ErrorRegions {
+ public:
+  // Returns not_finite where prob holds NaN or infinity; the regions are then incomplete.
+  ClickStatus read(const ImageView& image, const ClickRule& rule);
+
+  ErrorClass classes[2];    // false negatives, false positives
+  bool nothing_predicted;   // every probability is 0
+
+ private:
+  void read_row(const ImageView& image, int64_t y, float threshold);
+  void fill_values(const float* prob, int64_t width, float threshold, Statistics statistics);
+  void measure_row(ErrorClass& errors, int64_t y, Statistics statistics);
+  void record_clicked(ErrorClass& errors, const uint64_t* words, int64_t count);
+
+  Buffer<uint64_t> words_[2], clicked_words_;
+  Buffer<int32_t> values_, entropies_;
+};
+
+}  // namespace activefreq::AF_ISA

@@ -1,0 +1,35 @@
+import pytest
+import torch
+from torch import nn
+
+from activefreq.models import FreqFormer
+from activefreq.models.cost import freq_module_macs, network_cost
+from activefreq.nn import FreqModule
+
+
+def test_by_hand():
+    network = nn.Sequential(nn.Conv2d(6, 8, 3, padding=1), FreqModule(8, (4, 4), axes=("hw",)), nn.Conv2d(8, 1, 1))
+    cost = network_cost(network, (4, 4))
+    frequency = 9 * 2 * 16 + (5 * 32 * 4 + 3 * 32) / 2  # depth-wise, then log2(16) = 4
+    assert cost.macs == 16 * 6 * 8 * 9 + frequency + 16 * 8
+    assert cost.parts["1"] == (2 * 9 + 2 + 2 * 4 * 3 * 2, frequency)
+    assert cost.parameters == sum(p.numel() for p in network.parameters())
+
+
+def test_leaves_the_network_as_it_was():
+    network = FreqFormer(input_size=32, widths=(8, 16, 16, 32), heads=(1, 2, 2, 4), decoder_width=16).train()
+    x = torch.rand(2, 6, 32, 32)
+    torch.manual_seed(0)
+    before = network(x)
+    cost = network_cost(network, (32, 32))
+    torch.manual_seed(0)
+    assert torch.equal(network(x), before)
+    assert network.training
+    assert cost.macs == pytest.approx(sum(macs for _, macs in cost.parts.values()))
+    assert cost.macs > 0
+
+
+def test_scalar_costs_no_transform():
+    scalar = freq_module_macs(FreqModule(16, (8, 8), weight="scalar"), 8, 8)
+    assert scalar == (9 + 3) * 4 * 64
+    assert freq_module_macs(FreqModule(16, (8, 8)), 8, 8) > 3 * scalar

@@ -1,0 +1,28 @@
+import torch
+
+from activefreq.training.augmentation import augment
+
+
+def test_image_and_mask_move_together():
+    """Where the image is the mask, both must still agree after the transform, but for brightness and edges."""
+    mask = torch.zeros(8, 64, 64, dtype=torch.int8)
+    mask[:, 10:30, 20:50] = 1
+    images = mask.unsqueeze(1).repeat(1, 3, 1, 1).float()
+    moved, moved_masks = augment(images, mask, torch.Generator().manual_seed(0), brightness=0.0)
+    assert moved.shape == images.shape
+    assert moved_masks.shape == mask.shape
+    sharp = (moved[:, 0] < 0.1) | (moved[:, 0] > 0.9)
+    assert torch.equal((moved[:, 0] > 0.5)[sharp], (moved_masks == 1)[sharp])
+    assert not torch.equal(moved_masks, mask)
+    assert len({m.sum().item() for m in moved_masks}) > 4  # scales differ
+
+
+def test_range_ignore_and_repeatability():
+    generator = torch.Generator().manual_seed(3)
+    images, masks = torch.rand(4, 3, 32, 32), torch.randint(-1, 2, (4, 32, 32), dtype=torch.int8)
+    moved, moved_masks = augment(images, masks, generator)
+    again, _ = augment(images, masks, torch.Generator().manual_seed(3))
+    assert torch.equal(moved, again)
+    assert moved.min() >= 0
+    assert moved.max() <= 1
+    assert set(moved_masks.unique().tolist()) == {-1, 0, 1}

@@ -1,0 +1,50 @@
+import torch
+
+from activefreq.training.click_sampling import corrective_clicks, initial_clicks
+
+
+def disc(size, radius):
+    y, x = torch.meshgrid(torch.arange(size), torch.arange(size), indexing="ij")
+    return ((y - size // 2) ** 2 + (x - size // 2) ** 2 <= radius**2).to(torch.int8)
+
+
+def test_initial_clicks_lie_where_their_label_says():
+    target = torch.stack([disc(40, 12), disc(40, 5), torch.zeros(40, 40, dtype=torch.int8)])
+    target[0, 0] = -1
+    generator = torch.Generator().manual_seed(1)
+    rounds = [initial_clicks(target, generator) for _ in range(8)]
+    assert all(clicks.shape[0] == 3 for clicks in rounds)
+    longest = max(clicks.shape[1] for clicks in rounds)
+    clicks = torch.cat([torch.nn.functional.pad(c, (0, 0, 0, longest - c.shape[1]), value=-1) for c in rounds], dim=1)
+    seen = 0
+    for image in range(3):
+        for y, x, label in clicks[image].tolist():
+            if label == -1:
+                continue
+            assert target[image, y, x] == label
+            seen += 1
+    assert seen > 60
+    assert {label for _, _, label in clicks[0].tolist()} == {-1, 0, 1}
+    assert (clicks[2, :, 2] != 1).all()  # no object, no positive click
+    y, x, _ = clicks[0, 0].tolist()
+    assert (y - 20) ** 2 + (x - 20) ** 2 <= (12 - 12 / 1.7 + 1.5) ** 2  # the first click is deep inside
+
+
+def test_same_generator_same_clicks():
+    target = disc(32, 9).repeat(4, 1, 1)
+    first, second = (initial_clicks(target, torch.Generator().manual_seed(7)) for _ in range(2))
+    assert torch.equal(first, second)
+
+
+def test_corrective_click_goes_to_the_larger_error():
+    target = disc(41, 10).unsqueeze(0)
+    nothing = torch.zeros(1, 41, 41)
+    everything = torch.ones(1, 41, 41)
+    generator = torch.Generator().manual_seed(0)
+    y, x, label = corrective_clicks(nothing, target, generator)[0, 0].tolist()
+    assert label == 1
+    assert target[0, y, x] == 1
+    y, x, label = corrective_clicks(everything, target, generator)[0, 0].tolist()
+    assert label == 0
+    assert target[0, y, x] == 0
+    assert corrective_clicks((target == 1).float(), target, generator)[0, 0].tolist() == [-1, -1, -1]
