@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from activefreq import __version__
-from activefreq.app.errors import one_line_errors
+from activefreq.app.errors import one_line_errors, show_tracebacks
 from activefreq.app.evaluate import evaluate
 from activefreq.app.information import info
 from activefreq.app.train import train
@@ -26,7 +26,6 @@ def _show_version(asked: bool) -> None:
 
 @app.callback()
 def options(
-    context: typer.Context,
     debug: Annotated[bool, typer.Option("--debug", help="show the traceback of an error")] = False,
     version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="show the version and exit")
@@ -40,7 +39,7 @@ def options(
       activefreq train --data path/to/isic2017 --out runs/first
       activefreq info
     """  # noqa: D301
-    context.obj = {"debug": debug}
+    show_tracebacks.set(debug)
 
 
 for command in (evaluate, train, info):

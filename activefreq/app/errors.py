@@ -4,41 +4,35 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any, TypeVar
 
 import typer
 
-__all__ = ["one_line_errors"]
+__all__ = ["one_line_errors", "show_tracebacks"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+show_tracebacks: ContextVar[bool] = ContextVar("show_tracebacks", default=False)
+"""Whether errors keep their traceback; set by `activefreq --debug`."""
+
 
 def one_line_errors(command: Command) -> Command:
-    """Wrap a command: errors about what it was given end it with one line, unless `activefreq --debug` was asked for.
+    """Wrap a command: errors about what it was given end it with one line, unless tracebacks were asked for.
 
     Everything else, such as an AttributeError, is a fault of this program and keeps its traceback.
     """
 
     @functools.wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
-        import click
-
         try:
             return command(*args, **kwargs)
+        except (typer.Exit, typer.Abort):  # RuntimeErrors that end a command as it wishes
+            raise
         except (ValueError, TypeError, OSError, RuntimeError) as error:
-            context = click.get_current_context(silent=True)
-            if isinstance(error, RuntimeError) and _is_control_flow(error):
-                raise
-            if context is not None and (context.find_root().obj or {}).get("debug"):
+            if show_tracebacks.get():
                 raise
             typer.echo(f"activefreq: error: {' '.join(str(error).split())}", err=True)
             raise typer.Exit(2) from error
 
     return wrapped  # type: ignore[return-value]
-
-
-def _is_control_flow(error: RuntimeError) -> bool:
-    """Click's Exit and Abort are RuntimeErrors."""
-    import click
-
-    return isinstance(error, (click.exceptions.Exit, click.exceptions.Abort))

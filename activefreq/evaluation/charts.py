@@ -33,7 +33,7 @@ def iou_chart(evaluations: Sequence[Evaluation]) -> bytes:
     axes.set_ylabel("mIoU@k", color=INK)
     axes.set_ylim(top=1.0)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.legend(frameon=False, labelcolor=INK, loc="lower right", fontsize=9)
+    axes.legend(frameon=False, labelcolor=INK, loc="best", fontsize=9)
     _plain(axes)
     return _png(figure)
 

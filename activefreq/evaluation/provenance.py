@@ -6,6 +6,7 @@ import datetime
 import os
 import platform
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,7 +58,7 @@ def dataset_description(dataset: Dataset) -> dict[str, Any]:
 
 
 def provenance(
-    predictor: Predictor, dataset: Dataset, device: torch.device | str, **settings: object
+    predictor: Predictor, dataset: Dataset, device: torch.device, settings: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The part of metrics.json that says where its numbers come from; `settings` are the run's own."""
     return {
@@ -67,7 +68,7 @@ def provenance(
         "machine": machine(device),
         "model": model_description(predictor),
         "data": dataset_description(dataset),
-        **settings,
+        "settings": dict(settings),
     }
 
 

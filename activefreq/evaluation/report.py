@@ -73,12 +73,7 @@ def write_report(directory: Path, evaluations: Sequence[Evaluation], predictor: 
 def _headline_section(evaluations: Sequence[Evaluation]) -> str:
     header, *rows = headline(evaluations)
     # Least is best for clicks, failures and seconds, most for IoU; marked only where there is something to compare.
-    best = [
-        (max if name.startswith("mIoU") else min)((row[column] for row in rows), key=float)
-        if column > 0 and len(rows) > 1
-        else None
-        for column, name in enumerate(header)
-    ]
+    best = [_best(name, [row[column] for row in rows]) for column, name in enumerate(header)]
     body = [[(cell, "best" if cell == value else "") for cell, value in zip(row, best, strict=True)] for row in rows]
     curve = (
         "every click was run"
@@ -89,9 +84,16 @@ def _headline_section(evaluations: Sequence[Evaluation]) -> str:
         "Clicks",
         _table(header, body),
         '<p class="note">NoC@t: mean clicks until IoU ≥ t %, the maximum where it is never reached. NoF@t: objects '
-        f"that never reach it. mIoU@k: mean IoU after k clicks; {curve}. s/click: seconds for prediction, click selection "
-        "and bookkeeping, without image decoding and the first batch.</p>",
+        f"that never reach it. mIoU@k: mean IoU after k clicks; {curve}. s/click: seconds for prediction, click "
+        "selection and bookkeeping, without image decoding and the first batch.</p>",
     )
+
+
+def _best(column: str, cells: Sequence[str]) -> str | None:
+    numbers = [cell for cell in cells if cell != "-"]
+    if column == "strategy" or len(numbers) < 2:
+        return None
+    return (max if column.startswith("mIoU") else min)(numbers, key=float)
 
 
 def _charts_section(evaluations: Sequence[Evaluation]) -> str:
@@ -106,8 +108,9 @@ def _examples_section(evaluations: Sequence[Evaluation], predictor: Predictor, d
     each = 2 if len(evaluations) == 1 else 1
     parts = [_legend()]
     for evaluation in evaluations:
-        device = predictor_device(predictor, evaluation.metadata.get("device"))
-        threshold = float(evaluation.metadata.get("threshold", 0.5))
+        settings = evaluation.metadata.get("settings", {})
+        device = predictor_device(predictor, settings.get("device"))
+        threshold = float(settings.get("threshold", 0.5))
         groups = best_median_worst(evaluation, each)
         # Column by column is best, median, worst; row by row the first of each, then the second.
         order = [(kind, results[row]) for row in range(each) for kind, results in groups.items() if row < len(results)]

@@ -45,17 +45,18 @@ def evaluate_into_folder(
     if (folder / METRICS).exists():
         return load(folder)
     with RunningResults(folder) as kept:
+        made_by = provenance(
+            predictor,
+            dataset,
+            predictor_device(predictor, settings.get("device")),
+            {key: settings[key] for key in RECORDED_SETTINGS if key in settings}
+            | {"taken_over": len(kept.taken_over)}
+            | dict(recorded),
+        )
         try:
             evaluation = evaluate(predictor, dataset, on_result=kept.append, done=kept.taken_over, **settings)
         except KeyboardInterrupt as interrupt:
             raise EvaluationInterrupted(f"{kept.count} of {len(dataset)} objects are kept in {folder}") from interrupt
-    device = predictor_device(predictor, settings.get("device"))
-    plain = {
-        key: settings[key]
-        for key in ("batch_size", "device", "threshold", "seed", "strategy_options")
-        if key in settings
-    }
-    made_by = provenance(predictor, dataset, device, **plain, **recorded, taken_over=len(kept.taken_over))
     evaluation = replace(evaluation, metadata=made_by)
     save(evaluation, folder)
     return evaluation

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from activefreq.evaluation.results import Evaluation
@@ -15,7 +16,7 @@ def curve_points(max_clicks: int) -> list[int]:
 
 
 def headline(evaluations: Sequence[Evaluation]) -> list[list[str]]:
-    """Header and one row per evaluation: strategy, NoC, NoF, mIoU@k, seconds per click."""
+    """Header and one row per evaluation: strategy, NoC, NoF, mIoU@k, seconds per click (- where none was timed)."""
     first = evaluations[0]
     points = curve_points(first.max_clicks)
     header = [
@@ -31,7 +32,7 @@ def headline(evaluations: Sequence[Evaluation]) -> list[list[str]]:
             *(f"{value:.2f}" for value in evaluation.noc.values()),
             *(f"{value}" for value in evaluation.nof.values()),
             *(f"{evaluation.miou[k - 1]:.3f}" for k in points),
-            f"{evaluation.seconds_per_click:.4f}",
+            "-" if math.isnan(evaluation.seconds_per_click) else f"{evaluation.seconds_per_click:.4f}",
         ]
         for evaluation in evaluations
     ]
