@@ -1,11 +1,21 @@
 // The table of CPU operators: one row per operator, filled once per instruction set by operators.cpp.
 #pragma once
 #include "core/click_maps.h"
+#include "core/freq_mix.h"
+#include "core/spectral_filter.h"
 
 namespace activefreq {
 
 struct Operators {
   void (*click_maps)(const ClickMaps&, int threads);
+  void (*freq_mix)(const FreqMix<float>&, int threads);
+  void (*freq_mix_double)(const FreqMix<double>&, int threads);
+  void (*freq_mix_backward)(const FreqMixBackward<float>&, int threads);
+  void (*freq_mix_backward_double)(const FreqMixBackward<double>&, int threads);
+  void (*spectral_filter)(const SpectralFilter<float>&, int threads);
+  void (*spectral_filter_double)(const SpectralFilter<double>&, int threads);
+  void (*spectral_filter_backward)(const SpectralFilterBackward<float>&, int threads);
+  void (*spectral_filter_backward_double)(const SpectralFilterBackward<double>&, int threads);
 };
 
 namespace baseline {
