@@ -75,15 +75,19 @@ def _dermoscopy(random: np.random.Generator, height: int, width: int) -> tuple[N
     tone = _smooth(random, height, width, 4) * 0.04 + _smooth(random, height, width, 24) * 0.015
     image = skin * (1 + tone[..., None])
 
-    dark = skin * random.uniform(0.35, 0.72) * np.array([1.0, 0.86, 0.78])
+    dark = skin * random.uniform(0.35, 0.8) * np.array([1.0, 0.86, 0.78])
     second = dark * random.uniform(0.6, 1.25) * (1 + random.normal(0, 0.05, 3))
-    zone = 1 / (1 + np.exp(-5 * _smooth(random, height, width, 5)))
+    if random.random() < 0.5:  # a part of the lesion that has nearly faded into the skin
+        second = skin * random.uniform(0.82, 0.97) * np.array([1.0, 0.96, 0.93])
+    zone = 1 / (1 + np.exp(-5 * (_smooth(random, height, width, 4) + 0.7)))
     texture = 1 + 0.06 * _smooth(random, height, width, 32) + 0.05 * _smooth(random, height, width, 64)
     lesion = (dark * zone[..., None] + second * (1 - zone[..., None])) * texture[..., None]
-    softness = random.uniform(1.0, 4.0) * scale
+    softness = random.uniform(1.0, 6.0) * scale
     cover = (1 / (1 + np.exp(-np.clip(depth / softness, -30, 30))))[..., None]
     image = image * (1 - cover) + lesion * cover
 
+    for _ in range(int(random.choice([0, 0, 1, 2]))):
+        _draw_stain(random, image, y, x, depth, scale)
     for _ in range(int(random.choice([0, 0, 0, 6, 14]))):
         _draw_hair(random, image, scale)
     for _ in range(int(random.choice([0, 0, 2, 5]))):
@@ -132,6 +136,19 @@ def _enlarge(grid: Plane, length: int, cells: int) -> Plane:
     return out
 
 
+def _draw_stain(random: np.random.Generator, image: Plane, y: Plane, x: Plane, depth: Plane, scale: float) -> None:
+    """A brown stain beside the lesion that is not part of it: what an annotator clicks away."""
+    height, width, _ = image.shape
+    turn, radius = random.uniform(0, 2 * np.pi), random.uniform(10, 26) * scale
+    reach = min(height, width) * random.uniform(0.3, 0.46)
+    row, column = height / 2 + reach * np.sin(turn), width / 2 + reach * np.cos(turn)
+    rough = 0.12 * _smooth(random, height, width, 12)
+    inside = radius * (1 + rough) - np.hypot(y - row, x - column)
+    cover = 1 / (1 + np.exp(-np.clip(inside / (3 * scale), -30, 30)))
+    cover *= 1 / (1 + np.exp(np.clip(depth / (2 * scale), -30, 30)))  # the lesion lies over it
+    image *= 1 - random.uniform(0.15, 0.4) * cover[..., None] * np.array([0.7, 0.9, 1.0])
+
+
 def _draw_hair(random: np.random.Generator, image: Plane, scale: float) -> None:
     height, width, _ = image.shape
     start, end = random.uniform(-0.1, 1.1, 2), random.uniform(-0.1, 1.1, 2)
@@ -168,6 +185,7 @@ def _vignette(random: np.random.Generator, y: Plane, x: Plane) -> Plane:
     strength = random.uniform(0.05, 0.35)
     if random.random() < 0.12:  # the round field of an immersion lens
         edge = random.uniform(1.05, 1.2)
-        return np.where(away > edge, 0.03, 1.0) * (1 - strength * (away / 1.5) ** 2)
-    shade: Plane = 1 - strength * (away / 1.5) ** 2.5
+        shade: Plane = np.where(away > edge, 0.03, 1.0) * (1 - strength * (away / 1.5) ** 2)
+    else:
+        shade = 1 - strength * (away / 1.5) ** 2.5
     return shade
