@@ -1,1 +1,1 @@
-"""Benchmarks, and the tables that are made from their stored results."""
+"""Benchmarks (ours beside the best alternative, in the same run) and the tables made from their results."""

@@ -7,12 +7,17 @@ set(ACTIVEFREQ_CPU_OPERATORS
   csrc/cpu/label.cpp
   csrc/cpu/select_click.cpp
   csrc/cpu/squared_distance.cpp
+  csrc/cpu/freq_mix.cpp
+  csrc/cpu/line_transform.cpp
+  csrc/cpu/spectral_filter.cpp
   csrc/cpu/operators.cpp)
 
 set(ACTIVEFREQ_WARNINGS -Wall -Wextra -Werror=return-type)
 # Contraction (a*b+c in one rounding) would let two builds choose different clicks. Files whose results
 # decide no click turn it on again for themselves.
 set(ACTIVEFREQ_ARITHMETIC -ffp-contract=off -fno-math-errno)
+set_source_files_properties(csrc/cpu/freq_mix.cpp csrc/cpu/line_transform.cpp csrc/cpu/spectral_filter.cpp
+  PROPERTIES COMPILE_OPTIONS "-ffp-contract=fast;-Wno-psabi")
 
 function(activefreq_cpu_library isa)
   add_library(activefreq_cpu_${isa} OBJECT ${ACTIVEFREQ_CPU_OPERATORS})

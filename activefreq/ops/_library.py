@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import NoReturn, Protocol
 
 import torch
 
-__all__ = ["LIBRARY", "check_shape", "require"]
+__all__ = [
+    "LIBRARY",
+    "AutogradContext",
+    "arithmetic_type",
+    "check_real_floating",
+    "check_shape",
+    "refuse_second_derivative",
+    "require",
+    "runs_directly",
+]
 
 LIBRARY = torch.library.Library("activefreq", "DEF")
+
+
+class AutogradContext(Protocol):
+    """What autograd hands to a backward formula."""
+
+    saved_tensors: tuple[torch.Tensor, ...]
+    needs_input_grad: tuple[bool, ...]
+
+    def save_for_backward(self, *tensors: torch.Tensor | None) -> None:
+        """Keep tensors for the backward pass."""
 
 
 def require(condition: bool, message: str) -> None:
@@ -23,3 +43,53 @@ def check_shape(operator: str, name: str, tensor: torch.Tensor, letters: Sequenc
         raise TypeError(f"{operator}: {name} must be a tensor, got {type(tensor).__name__}")
     if tensor.dim() != len(letters):
         raise ValueError(f"{operator}: {name} must have shape ({', '.join(letters)}), got {tuple(tensor.shape)}")
+
+
+def runs_directly(*tensors: torch.Tensor | None) -> bool:
+    """Whether a kernel function may be called past the dispatcher, which costs several times as much.
+
+    True where no argument's gradient is recorded, nothing is traced, compiled or transformed, and every argument is
+    a plain tensor or None.
+    """
+    if torch.compiler.is_compiling():
+        return False
+    records = torch.is_grad_enabled()
+    for tensor in tensors:
+        if tensor is not None and (type(tensor) not in _PLAIN or (records and tensor.requires_grad)):
+            return False
+    return (
+        torch._C._len_torch_dispatch_stack() == 0
+        and torch._C._functorch.peek_interpreter_stack() is None
+        and torch._C._get_tracing_state() is None
+    )
+
+
+_PLAIN = (torch.Tensor, torch.nn.Parameter)
+
+
+def check_real_floating(operator: str, **tensors: torch.Tensor) -> None:
+    """Raise unless all are real floating tensors on the device of the first."""
+    device = None
+    for name, tensor in tensors.items():
+        if not isinstance(tensor, torch.Tensor):
+            raise TypeError(f"{operator}: {name} must be a tensor, got {type(tensor).__name__}")
+        if not tensor.is_floating_point():
+            raise TypeError(f"{operator}: {name} must be a real floating tensor, got {tensor.dtype}")
+        device = device or tensor.device
+        require(tensor.device == device, f"{operator}: {name} must be on {device} like x, got {tensor.device}")
+
+
+def arithmetic_type(x: torch.Tensor) -> torch.dtype:
+    """float64 for float64, float32 for everything else."""
+    return torch.float64 if x.dtype == torch.float64 else torch.float32
+
+
+def refuse_second_derivative(operator: str) -> Callable[..., NoReturn]:
+    """A backward formula for a backward operator: says that there is none."""
+
+    def refuse(ctx: AutogradContext, *grads: torch.Tensor) -> NoReturn:
+        raise NotImplementedError(
+            f"{operator}: second derivatives are not implemented; call activefreq.reference.{operator} for them"
+        )
+
+    return refuse

@@ -1,5 +1,229 @@
-"""The whole FreqModule as one operator (interim: the plain torch definition)."""
+"""The whole FreqModule as one operator."""
 
-from activefreq.reference.freq_mix import freq_mix
+from __future__ import annotations
+
+import torch
+
+from activefreq.ops._library import (
+    LIBRARY,
+    AutogradContext,
+    arithmetic_type,
+    check_real_floating,
+    refuse_second_derivative,
+    require,
+    runs_directly,
+)
+from activefreq.ops._native import cpu, pointer
+from activefreq.ops.spectral_filter import conjugate
+from activefreq.reference.freq_mix import freq_mix as reference_mix
+from activefreq.reference.freq_mix import freq_mix_backward as reference_backward
 
 __all__ = ["freq_mix"]
+
+_WEIGHTS = "Tensor? weight_hw, Tensor? weight_hc, Tensor? weight_wc"
+LIBRARY.define(f"freq_mix(Tensor x, Tensor conv_weight, Tensor? conv_bias, {_WEIGHTS}) -> Tensor")
+LIBRARY.define(
+    f"freq_mix_backward(Tensor grad, Tensor x, Tensor conv_weight, {_WEIGHTS})"
+    " -> (Tensor, Tensor, Tensor, Tensor, Tensor, Tensor)"
+)
+
+
+def freq_mix(
+    x: torch.Tensor,
+    conv_weight: torch.Tensor,
+    conv_bias: torch.Tensor | None = None,
+    weight_hw: torch.Tensor | None = None,
+    weight_hc: torch.Tensor | None = None,
+    weight_wc: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """Mix each quarter of the channels its own way, in one pass over x.
+
+    `y = [conv(x1) | F⁻¹(W_hw · F(x2)) over (H, W) | over (H, C) with W_hc | over (W, C) with W_wc]`, the filters as
+    in `spectral_filter`.
+
+    Args:
+        x: (B, C, H, W), any real floating dtype, C divisible by 4. bfloat16 and float16 are computed in float32 and
+            rounded once. Weights may have another floating dtype; float64 arithmetic is used where x is float64.
+        conv_weight: (C/4, 1, 3, 3), the depth-wise convolution of the first quarter; zero padding 1.
+        conv_bias: (C/4,), or None.
+        weight_hw: (C/4, H, W // 2 + 1, 2), real and imaginary part; None passes the quarter unchanged, here and below.
+        weight_hc: (C/4, H // 2 + 1, 2), one spectrum for all columns; the half axis is H.
+        weight_wc: (C/4, W // 2 + 1, 2), one spectrum for all rows; the half axis is W.
+
+    Returns:
+        (B, C, H, W), dtype and device of x, contiguous. Differentiable once in x and every weight; gradients are
+        bit-identical for any number of threads, and come back in the dtype of their tensor.
+
+    Raises:
+        ValueError: a wrong shape or device. The message names the argument and the expected shape.
+        TypeError: an argument is not a real floating tensor.
+
+    Source: ActiveFreq, FreqModule, Eq. 8 to 13.
+    """
+    _check(x, conv_weight, conv_bias, weight_hw, weight_hc, weight_wc)
+    if runs_directly(x, conv_weight, conv_bias, weight_hw, weight_hc, weight_wc) and x.device.type == "cpu":
+        return _freq_mix_cpu(x, conv_weight, conv_bias, weight_hw, weight_hc, weight_wc)
+    y: torch.Tensor = torch.ops.activefreq.freq_mix(x, conv_weight, conv_bias, weight_hw, weight_hc, weight_wc)
+    return y
+
+
+def _check(
+    x: torch.Tensor,
+    conv_weight: torch.Tensor,
+    conv_bias: torch.Tensor | None,
+    weight_hw: torch.Tensor | None,
+    weight_hc: torch.Tensor | None,
+    weight_wc: torch.Tensor | None,
+) -> None:
+    named = {
+        "x": x,
+        "conv_weight": conv_weight,
+        "conv_bias": conv_bias,
+        "weight_hw": weight_hw,
+        "weight_hc": weight_hc,
+        "weight_wc": weight_wc,
+    }
+    check_real_floating("freq_mix", x=x, conv_weight=conv_weight)
+    check_real_floating("freq_mix", **{name: tensor for name, tensor in named.items() if tensor is not None})
+    require(x.dim() == 4, f"freq_mix: x must have shape (B, C, H, W), got {tuple(x.shape)}")
+    _, channels, height, width = x.shape
+    require(channels % 4 == 0, f"freq_mix: the channels of x must be divisible by 4, got shape {tuple(x.shape)}")
+    require(channels * height * width > 0, f"freq_mix: x must not be empty but in its batch, got {tuple(x.shape)}")
+    quarter = channels // 4
+    expected = {
+        "conv_weight": (quarter, 1, 3, 3),
+        "conv_bias": (quarter,),
+        "weight_hw": (quarter, height, width // 2 + 1, 2),
+        "weight_hc": (quarter, height // 2 + 1, 2),
+        "weight_wc": (quarter, width // 2 + 1, 2),
+    }
+    for name, shape in expected.items():
+        tensor = named[name]
+        if tensor is not None and tensor.shape != shape:
+            raise ValueError(
+                f"freq_mix: {name} must have shape {shape} for x of shape {tuple(x.shape)}, got {tuple(tensor.shape)}"
+            )
+
+
+def _dense(tensor: torch.Tensor | None, kind: torch.dtype) -> torch.Tensor | None:
+    return None if tensor is None else tensor.to(kind).contiguous()
+
+
+@torch.library.impl(LIBRARY, "freq_mix", "CPU")
+def _freq_mix_cpu(
+    x: torch.Tensor,
+    conv_weight: torch.Tensor,
+    conv_bias: torch.Tensor | None,
+    weight_hw: torch.Tensor | None,
+    weight_hc: torch.Tensor | None,
+    weight_wc: torch.Tensor | None,
+) -> torch.Tensor:
+    kind = arithmetic_type(x)
+    values = x.to(kind).contiguous()
+    weights = [_dense(t, kind) for t in (conv_weight, conv_bias, weight_hw, weight_hc, weight_wc)]
+    y = torch.empty(x.shape, dtype=kind)
+    if y.numel():
+        call = cpu.freq_mix_double if kind == torch.float64 else cpu.freq_mix
+        call(pointer(values), pointer(y), *x.shape, *(pointer(t) for t in weights), torch.get_num_threads())
+    return y.to(x.dtype)
+
+
+@torch.library.impl(LIBRARY, "freq_mix_backward", "CPU")
+def _freq_mix_backward_cpu(
+    grad: torch.Tensor,
+    x: torch.Tensor,
+    conv_weight: torch.Tensor,
+    weight_hw: torch.Tensor | None,
+    weight_hc: torch.Tensor | None,
+    weight_wc: torch.Tensor | None,
+) -> tuple[torch.Tensor, ...]:
+    kind = arithmetic_type(x)
+    gradient, values = grad.to(kind).contiguous(), x.to(kind).contiguous()
+    weights = [_dense(t, kind) for t in (conv_weight, weight_hw, weight_hc, weight_wc)]
+    grad_x, *grad_weights = _gradients(x, x.shape, conv_weight, weight_hw, weight_hc, weight_wc)
+    if not x.numel():
+        return grad_x.to(x.dtype), *(t.zero_() for t in grad_weights)
+    call = cpu.freq_mix_backward_double if kind == torch.float64 else cpu.freq_mix_backward
+    call(
+        pointer(gradient),
+        pointer(values),
+        pointer(grad_x),
+        *x.shape,
+        *(pointer(t) for t in weights),
+        *(pointer(t) for t in grad_weights),
+        torch.get_num_threads(),
+    )
+    return grad_x.to(x.dtype), *grad_weights
+
+
+def _gradients(
+    x: torch.Tensor, shape: torch.Size, conv_weight: torch.Tensor, *spectra: torch.Tensor | None
+) -> tuple[torch.Tensor, ...]:
+    """Room for the gradients of x, of the convolution's weight and bias and of the spectra; empty for None."""
+    kind = arithmetic_type(x)
+    quarter = conv_weight.shape[0]
+    shapes = [shape, conv_weight.shape, (quarter,), *((0,) if t is None else t.shape for t in spectra)]
+    return tuple(torch.empty(s, dtype=kind, device=x.device) for s in shapes)
+
+
+@torch.library.impl(LIBRARY, "freq_mix", "CUDA")
+def _freq_mix_cuda(
+    x: torch.Tensor,
+    conv_weight: torch.Tensor,
+    conv_bias: torch.Tensor | None,
+    weight_hw: torch.Tensor | None,
+    weight_hc: torch.Tensor | None,
+    weight_wc: torch.Tensor | None,
+) -> torch.Tensor:
+    if not x.numel():
+        return x.new_empty(x.shape)
+    return reference_mix(x, conv_weight, conv_bias, weight_hw, weight_hc, weight_wc).contiguous()
+
+
+@torch.library.impl(LIBRARY, "freq_mix_backward", "CUDA")
+def _freq_mix_backward_cuda(
+    grad: torch.Tensor,
+    x: torch.Tensor,
+    conv_weight: torch.Tensor,
+    weight_hw: torch.Tensor | None,
+    weight_hc: torch.Tensor | None,
+    weight_wc: torch.Tensor | None,
+) -> tuple[torch.Tensor, ...]:
+    if not x.numel():
+        grad_x, *grads = _gradients(x, x.shape, conv_weight, weight_hw, weight_hc, weight_wc)
+        return grad_x.to(x.dtype), *(t.zero_() for t in grads)
+    gradients = reference_backward(grad, x, conv_weight, weight_hw, weight_hc, weight_wc)
+    return tuple(t.contiguous() for t in gradients)
+
+
+@torch.library.register_fake("activefreq::freq_mix", lib=LIBRARY)
+def _freq_mix_fake(x: torch.Tensor, *weights: torch.Tensor | None) -> torch.Tensor:
+    return x.new_empty(x.shape)
+
+
+@torch.library.register_fake("activefreq::freq_mix_backward", lib=LIBRARY)
+def _freq_mix_backward_fake(
+    grad: torch.Tensor, x: torch.Tensor, conv_weight: torch.Tensor, *spectra: torch.Tensor | None
+) -> tuple[torch.Tensor, ...]:
+    grad_x, *grads = _gradients(x, x.shape, conv_weight, *spectra)
+    return grad_x.to(x.dtype), *grads
+
+
+def _save(ctx: AutogradContext, inputs: tuple[torch.Tensor | None, ...], output: torch.Tensor) -> None:
+    ctx.save_for_backward(*inputs)
+
+
+def _differentiate(ctx: AutogradContext, grad: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+    x, conv_weight, conv_bias, *spectra = ctx.saved_tensors
+    if not any(ctx.needs_input_grad[1:]):  # the adjoint mix, which differentiates on
+        adjoint = [None if t is None else conjugate(t) for t in spectra]
+        return torch.ops.activefreq.freq_mix(grad, conv_weight.flip(2, 3), None, *adjoint), *[None] * 5
+    grad_x, grad_conv, grad_bias, *grads = torch.ops.activefreq.freq_mix_backward(grad, x, conv_weight, *spectra)
+    weights = [conv_weight, conv_bias, *spectra]
+    return grad_x, *(
+        None if t is None else g.to(t.dtype) for t, g in zip(weights, [grad_conv, grad_bias, *grads], strict=True)
+    )
+
+
+torch.library.register_autograd("activefreq::freq_mix", _differentiate, setup_context=_save, lib=LIBRARY)
+torch.library.register_autograd("activefreq::freq_mix_backward", refuse_second_derivative("freq_mix"), lib=LIBRARY)

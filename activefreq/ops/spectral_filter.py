@@ -1,5 +1,191 @@
-"""One spectral filter over two or three axes (interim: the plain torch definition)."""
+"""One spectral filter over two or three axes."""
 
-from activefreq.reference.spectral_filter import spectral_filter
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import Protocol
+
+import torch
+
+from activefreq.ops._library import (
+    LIBRARY,
+    AutogradContext,
+    arithmetic_type,
+    check_real_floating,
+    refuse_second_derivative,
+    require,
+    runs_directly,
+)
+from activefreq.ops._native import cpu, pointer
+from activefreq.reference.spectral_filter import spectral_filter as reference_filter
+from activefreq.reference.spectral_filter import spectral_filter_backward as reference_backward
 
 __all__ = ["spectral_filter"]
+
+LIBRARY.define("spectral_filter(Tensor x, Tensor weight, int[] axes) -> Tensor")
+LIBRARY.define("spectral_filter_backward(Tensor grad, Tensor x, Tensor weight, int[] axes) -> (Tensor, Tensor)")
+
+_MAX_DIMENSIONS = 10
+
+
+def spectral_filter(x: torch.Tensor, weight: torch.Tensor, axes: Sequence[int] = (-2, -1)) -> torch.Tensor:
+    """Multiply the spectrum of x by a weight: `y = irfftn(weight · rfftn(x))` over two or three axes.
+
+    The last of `axes` is the half axis of the real transform. The inverse runs over the other axes first; then the
+    imaginary part at DC and Nyquist of the half axis is dropped, so that y is the same on every backend. It equals a
+    weight made Hermitian on those two columns, `(W(u) + conj W(-u)) / 2`.
+
+    Args:
+        x: any real floating tensor, of any sizes. bfloat16 and float16 are computed in float32 and rounded once.
+        weight: real, last dimension 2 (real and imaginary part); before it one dimension per dimension of x: the
+            half axis has n // 2 + 1 entries, the other filtered axes as many as x, every remaining axis 1 (shared)
+            or as many as x.
+        axes: two or three distinct dimensions of x.
+
+    Returns:
+        Shape, dtype and device of x, contiguous. Differentiable once in x and weight; gradients are bit-identical
+        for any number of threads, and come back in the dtype of x and of weight.
+
+    Raises:
+        ValueError: wrong axes or shape of the weight, a transformed axis without points, more than 10 dimensions.
+        TypeError: x or weight is not a real floating tensor.
+
+    Source: GFNet (Rao et al. 2021), MEW-UNet (Ruan et al. 2022).
+    """
+    axes = _check(x, weight, axes)
+    if runs_directly(x, weight) and x.device.type == "cpu":
+        return _spectral_filter_cpu(x, weight, axes)
+    y: torch.Tensor = torch.ops.activefreq.spectral_filter(x, weight, axes)
+    return y
+
+
+def _check(x: torch.Tensor, weight: torch.Tensor, axes: Sequence[int]) -> list[int]:
+    check_real_floating("spectral_filter", x=x, weight=weight)
+    dims = x.dim()
+    require(dims <= _MAX_DIMENSIONS, f"spectral_filter: x must have at most {_MAX_DIMENSIONS} dimensions, got {dims}")
+    wrong = f"spectral_filter: axes must be two or three distinct dimensions of x, got {tuple(axes)} for {dims}-d x"
+    require(all(-dims <= axis < dims for axis in axes), wrong)
+    positive = [axis % dims for axis in axes]
+    require(len(positive) in (2, 3) and len(set(positive)) == len(positive), wrong)
+    require(
+        all(x.shape[axis] > 0 for axis in positive),
+        f"spectral_filter: transformed axes {tuple(positive)} of x must not be empty, got shape {tuple(x.shape)}",
+    )
+    half = positive[-1]
+    allowed = [
+        (size // 2 + 1,) if axis == half else (size,) if axis in positive else (1, size)
+        for axis, size in enumerate(x.shape)
+    ]
+    fits = weight.dim() == dims + 1 and all(n in sizes for n, sizes in zip(weight.shape, [*allowed, (2,)], strict=True))
+    if not fits:
+        expected = ", ".join([*(" or ".join(str(n) for n in dict.fromkeys(sizes)) for sizes in allowed), "2"])
+        raise ValueError(f"spectral_filter: weight must have shape ({expected}), got {tuple(weight.shape)}")
+    return positive
+
+
+@functools.lru_cache(maxsize=256)
+def _axis_table(shape: tuple[int, ...], weight_shape: tuple[int, ...], axes: tuple[int, ...]) -> list[tuple[int, ...]]:
+    """(size, stride, weight stride) as `csrc/bindings/cpu.cpp` wants them: outer, middle, half, the others."""
+    strides, weight_strides = [1] * len(shape), [2] * len(shape)
+    for axis in range(len(shape) - 2, -1, -1):
+        strides[axis] = strides[axis + 1] * shape[axis + 1]
+        weight_strides[axis] = weight_strides[axis + 1] * weight_shape[axis + 1]
+    rows = [
+        (shape[i], strides[i], weight_strides[i] if i in axes or weight_shape[i] > 1 else 0) for i in range(len(shape))
+    ]
+    middle = rows[axes[1]] if len(axes) == 3 else (1, 0, 0)
+    return [rows[axes[0]], middle, rows[axes[-1]], *(row for i, row in enumerate(rows) if i not in axes)]
+
+
+@torch.library.impl(LIBRARY, "spectral_filter", "CPU")
+def _spectral_filter_cpu(x: torch.Tensor, weight: torch.Tensor, axes: Sequence[int]) -> torch.Tensor:
+    kind = arithmetic_type(x)
+    values, spectrum = x.to(kind).contiguous(), weight.to(kind).contiguous()
+    y = torch.empty(x.shape, dtype=kind)
+    if y.numel():
+        table = _axis_table(tuple(x.shape), tuple(weight.shape), tuple(axes))
+        call = cpu.spectral_filter_double if kind == torch.float64 else cpu.spectral_filter
+        call(pointer(values), pointer(y), pointer(spectrum), table, False, torch.get_num_threads())
+    return y.to(x.dtype)
+
+
+@torch.library.impl(LIBRARY, "spectral_filter_backward", "CPU")
+def _spectral_filter_backward_cpu(
+    grad: torch.Tensor, x: torch.Tensor, weight: torch.Tensor, axes: Sequence[int]
+) -> tuple[torch.Tensor, torch.Tensor]:
+    kind = arithmetic_type(x)
+    gradient, values, spectrum = (t.to(kind).contiguous() for t in (grad, x, weight))
+    grad_x, grad_weight = torch.empty(x.shape, dtype=kind), torch.empty(weight.shape, dtype=kind)
+    if not x.numel():
+        return grad_x.to(x.dtype), torch.zeros_like(weight, memory_format=torch.contiguous_format)
+    table = _axis_table(tuple(x.shape), tuple(weight.shape), tuple(axes))
+    call = cpu.spectral_filter_backward_double if kind == torch.float64 else cpu.spectral_filter_backward
+    call(
+        pointer(gradient),
+        pointer(values),
+        pointer(grad_x),
+        pointer(spectrum),
+        pointer(grad_weight),
+        table,
+        torch.get_num_threads(),
+    )
+    return grad_x.to(x.dtype), grad_weight.to(weight.dtype)
+
+
+@torch.library.impl(LIBRARY, "spectral_filter", "CUDA")
+def _spectral_filter_cuda(x: torch.Tensor, weight: torch.Tensor, axes: Sequence[int]) -> torch.Tensor:
+    if not x.numel():
+        return x.new_empty(x.shape)
+    return reference_filter(x, weight, axes).contiguous()
+
+
+@torch.library.impl(LIBRARY, "spectral_filter_backward", "CUDA")
+def _spectral_filter_backward_cuda(
+    grad: torch.Tensor, x: torch.Tensor, weight: torch.Tensor, axes: Sequence[int]
+) -> tuple[torch.Tensor, torch.Tensor]:
+    if not x.numel():
+        return x.new_empty(x.shape), torch.zeros_like(weight, memory_format=torch.contiguous_format)
+    grad_x, grad_weight = reference_backward(grad, x, weight, axes)
+    return grad_x.contiguous(), grad_weight.contiguous()
+
+
+@torch.library.register_fake("activefreq::spectral_filter", lib=LIBRARY)
+def _spectral_filter_fake(x: torch.Tensor, weight: torch.Tensor, axes: Sequence[int]) -> torch.Tensor:
+    return x.new_empty(x.shape)
+
+
+@torch.library.register_fake("activefreq::spectral_filter_backward", lib=LIBRARY)
+def _spectral_filter_backward_fake(
+    grad: torch.Tensor, x: torch.Tensor, weight: torch.Tensor, axes: Sequence[int]
+) -> tuple[torch.Tensor, torch.Tensor]:
+    return x.new_empty(x.shape), weight.new_empty(weight.shape)
+
+
+def conjugate(weight: torch.Tensor) -> torch.Tensor:
+    """conj(weight), real and imaginary part side by side."""
+    return torch.stack([weight[..., 0], -weight[..., 1]], dim=-1)
+
+
+class _Context(AutogradContext, Protocol):
+    axes: list[int]
+
+
+def _save(ctx: _Context, inputs: tuple[torch.Tensor, torch.Tensor, list[int]], output: torch.Tensor) -> None:
+    x, weight, axes = inputs
+    ctx.save_for_backward(x, weight)
+    ctx.axes = axes
+
+
+def _differentiate(ctx: _Context, grad: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+    x, weight = ctx.saved_tensors
+    if not ctx.needs_input_grad[1]:  # the filter on its own, which differentiates on
+        return torch.ops.activefreq.spectral_filter(grad, conjugate(weight), ctx.axes), None, None
+    grad_x, grad_weight = torch.ops.activefreq.spectral_filter_backward(grad, x, weight, ctx.axes)
+    return grad_x, grad_weight, None
+
+
+torch.library.register_autograd("activefreq::spectral_filter", _differentiate, setup_context=_save, lib=LIBRARY)
+torch.library.register_autograd(
+    "activefreq::spectral_filter_backward", refuse_second_derivative("spectral_filter"), lib=LIBRARY
+)

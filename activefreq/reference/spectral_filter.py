@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import torch
 
-__all__ = ["spectral_filter"]
+__all__ = ["spectral_filter", "spectral_filter_backward"]
 
 
 def spectral_filter(x: torch.Tensor, weight: torch.Tensor, axes: Sequence[int] = (-2, -1)) -> torch.Tensor:
@@ -23,13 +23,39 @@ def spectral_filter(x: torch.Tensor, weight: torch.Tensor, axes: Sequence[int] =
     spectrum = spectrum * torch.view_as_complex(weight.to(real.dtype).contiguous())
     for axis in full:
         spectrum = torch.fft.ifft(spectrum, dim=axis)
+    keep = _per_frequency(x, half, single=0, other=1).to(real.dtype)
+    spectrum = torch.complex(spectrum.real, spectrum.imag * keep)
+    return torch.fft.irfft(spectrum, n=x.shape[half], dim=half).to(x.dtype)
+
+
+def spectral_filter_backward(
+    grad: torch.Tensor, x: torch.Tensor, weight: torch.Tensor, axes: Sequence[int]
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Gradients of x and weight, by the formulas of `csrc/core/spectral_filter.h`.
+
+    grad_x is the filter with conj(W) on `grad`; grad_W(k) = c_k / N · Σ conj(X(k)) G(k) over the points that share
+    W(k), with c = 1 at DC and Nyquist of the half axis and 2 elsewhere.
+    """
+    *full, half = (axis % x.dim() for axis in axes)
+    real_type = torch.promote_types(x.dtype, torch.float32)
+    dims = (*full, half)
+    count = _per_frequency(x, half, single=1, other=2).to(real_type)
+    points = 1
+    for axis in dims:
+        points *= x.shape[axis]
+    product = torch.fft.rfftn(x.to(real_type), dim=dims).conj() * torch.fft.rfftn(grad.to(real_type), dim=dims)
+    grad_weight = torch.view_as_real(product * (count / points)).sum_to_size(weight.shape)
+    conjugate = weight * torch.tensor([1, -1], dtype=weight.dtype, device=weight.device)
+    return spectral_filter(grad, conjugate, axes), grad_weight.to(weight.dtype)
+
+
+def _per_frequency(x: torch.Tensor, half: int, single: int, other: int) -> torch.Tensor:
+    """One number per frequency of the half axis: `single` at DC and Nyquist, which are their own mirror."""
     n = x.shape[half]
-    keep = torch.ones(n // 2 + 1, dtype=real.dtype, device=x.device)
-    keep[0] = 0
+    values = torch.full((n // 2 + 1,), other, device=x.device)
+    values[0] = single
     if n % 2 == 0:
-        keep[-1] = 0
+        values[-1] = single
     shape = [1] * x.dim()
     shape[half] = n // 2 + 1
-    spectrum = torch.complex(spectrum.real, spectrum.imag * keep.view(shape))
-    y: torch.Tensor = torch.fft.irfft(spectrum, n=n, dim=half)
-    return y.to(x.dtype)
+    return values.view(shape)

@@ -110,7 +110,7 @@ def train(
     optimizer = torch.optim.AdamW(
         network.parameters(), lr=config.learning_rate, betas=(0.9, 0.999), weight_decay=config.weight_decay
     )
-    network.to(memory_format=torch.channels_last)  # convolutions of the encoder are a sixth faster so
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # convolutions of the encoder are a sixth faster so
     start, best = _resume(last, network, optimizer, config) if resume and last.exists() else (0, float("inf"))
     history = {**(history or {}), "training": config.as_dict(), "samples": len(dataset)}
     images, masks = load_pixels(dataset, config.crop)

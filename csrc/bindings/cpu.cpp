@@ -4,6 +4,7 @@
 #include <pybind11/stl.h>
 
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "cpu/operators.h"
@@ -19,8 +20,8 @@ T* at(Address address) {
   return reinterpret_cast<T*>(address);
 }
 
-void click_maps(Address clicks, Address maps, int64_t batch, int64_t count, int64_t height, int64_t width,
-                float radius, int threads) {
+void click_maps(Address clicks, Address maps, int64_t batch, int64_t count, int64_t height, int64_t width, float radius,
+                int threads) {
   operators().click_maps({at<const float>(clicks), at<float>(maps), batch, count, height, width, radius}, threads);
 }
 
@@ -55,6 +56,79 @@ void select_click(Address prob, Address target, Address clicked, Address seed, A
       threads);
 }
 
+// The tables hold one entry per element type.
+void run(const FreqMix<float>& p, int threads) { operators().freq_mix(p, threads); }
+void run(const FreqMix<double>& p, int threads) { operators().freq_mix_double(p, threads); }
+void run(const FreqMixBackward<float>& p, int threads) { operators().freq_mix_backward(p, threads); }
+void run(const FreqMixBackward<double>& p, int threads) { operators().freq_mix_backward_double(p, threads); }
+void run(const SpectralFilter<float>& p, int threads) { operators().spectral_filter(p, threads); }
+void run(const SpectralFilter<double>& p, int threads) { operators().spectral_filter_double(p, threads); }
+void run(const SpectralFilterBackward<float>& p, int threads) { operators().spectral_filter_backward(p, threads); }
+void run(const SpectralFilterBackward<double>& p, int threads) {
+  operators().spectral_filter_backward_double(p, threads);
+}
+
+template <class T>
+void freq_mix(Address input, Address output, int64_t batch, int64_t channels, int64_t height, int64_t width,
+              Address conv_weight, Address conv_bias, Address weight_hw, Address weight_hc, Address weight_wc,
+              int threads) {
+  run(FreqMix<T>{at<const T>(input), at<T>(output), batch, channels, height, width, at<const T>(conv_weight),
+                 at<const T>(conv_bias), at<const T>(weight_hw), at<const T>(weight_hc), at<const T>(weight_wc)},
+      threads);
+}
+
+template <class T>
+void freq_mix_backward(Address gradient, Address input, Address input_gradient, int64_t batch, int64_t channels,
+                       int64_t height, int64_t width, Address conv_weight, Address weight_hw, Address weight_hc,
+                       Address weight_wc, Address conv_weight_gradient, Address conv_bias_gradient,
+                       Address weight_hw_gradient, Address weight_hc_gradient, Address weight_wc_gradient,
+                       int threads) {
+  run(FreqMixBackward<T>{{at<const T>(gradient), at<T>(input_gradient), batch, channels, height, width,
+                          at<const T>(conv_weight), nullptr, at<const T>(weight_hw), at<const T>(weight_hc),
+                          at<const T>(weight_wc)},
+                         at<const T>(input),
+                         at<T>(conv_weight_gradient),
+                         at<T>(conv_bias_gradient),
+                         at<T>(weight_hw_gradient),
+                         at<T>(weight_hc_gradient),
+                         at<T>(weight_wc_gradient)},
+      threads);
+}
+
+// (size, stride, weight stride) of an axis; outer, middle, half, then the axes that are not transformed.
+using Axes = std::vector<std::tuple<int64_t, int64_t, int64_t>>;
+
+template <class T>
+SpectralFilter<T> filter_over(Address input, Address output, Address weight, const Axes& axes, bool conjugate) {
+  const auto axis = [&](size_t i) {
+    return FilterAxis{std::get<0>(axes[i]), std::get<1>(axes[i]), std::get<2>(axes[i])};
+  };
+  SpectralFilter<T> filter = {at<const T>(input),
+                              at<T>(output),
+                              at<const T>(weight),
+                              conjugate,
+                              axis(0),
+                              axis(1),
+                              axis(2),
+                              {},
+                              static_cast<int>(axes.size()) - 3};
+  for (size_t i = 3; i < axes.size(); ++i) filter.plane[i - 3] = axis(i);
+  return filter;
+}
+
+template <class T>
+void spectral_filter(Address input, Address output, Address weight, const Axes& axes, bool conjugate, int threads) {
+  run(filter_over<T>(input, output, weight, axes, conjugate), threads);
+}
+
+template <class T>
+void spectral_filter_backward(Address gradient, Address input, Address input_gradient, Address weight,
+                              Address weight_gradient, const Axes& axes, int threads) {
+  run(SpectralFilterBackward<T>{filter_over<T>(gradient, input_gradient, weight, axes, true), at<const T>(input),
+                                at<T>(weight_gradient)},
+      threads);
+}
+
 std::vector<std::string> available_instruction_sets() {
   std::vector<std::string> names;
   for (auto name = instruction_sets(); *name; ++name) names.emplace_back(*name);
@@ -74,6 +148,14 @@ PYBIND11_MODULE(_cpu, m) {
   m.def("label", &label, release);
   m.def("squared_distance", &squared_distance, release);
   m.def("select_click", &select_click, release);
+  m.def("freq_mix", &freq_mix<float>, release);
+  m.def("freq_mix_double", &freq_mix<double>, release);
+  m.def("freq_mix_backward", &freq_mix_backward<float>, release);
+  m.def("freq_mix_backward_double", &freq_mix_backward<double>, release);
+  m.def("spectral_filter", &spectral_filter<float>, release);
+  m.def("spectral_filter_double", &spectral_filter<double>, release);
+  m.def("spectral_filter_backward", &spectral_filter_backward<float>, release);
+  m.def("spectral_filter_backward_double", &spectral_filter_backward<double>, release);
   m.def("instruction_set", &instruction_set);
   m.def("instruction_sets", &available_instruction_sets);
   m.def("select_instruction_set", &choose_instruction_set);

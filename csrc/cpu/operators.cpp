@@ -7,9 +7,32 @@ void click_maps(const ClickMaps&, int threads);
 void label(const Label&, int threads);
 void squared_distance(const SquaredDistance&, int threads);
 void select_click(const SelectClick&, int threads);
+void freq_mix(const FreqMix<float>&, int threads);
+void freq_mix_double(const FreqMix<double>&, int threads);
+void freq_mix_backward(const FreqMixBackward<float>&, int threads);
+void freq_mix_backward_double(const FreqMixBackward<double>&, int threads);
+void spectral_filter(const SpectralFilter<float>&, int threads);
+void spectral_filter_double(const SpectralFilter<double>&, int threads);
+void spectral_filter_backward(const SpectralFilterBackward<float>&, int threads);
+void spectral_filter_backward_double(const SpectralFilterBackward<double>&, int threads);
 
 const Operators& operators() {
-  static const Operators table = {click_maps, label, squared_distance, select_click};
+  static const Operators table = [] {
+    Operators t = {};
+    t.click_maps = click_maps;
+    t.label = label;
+    t.squared_distance = squared_distance;
+    t.select_click = select_click;
+    t.freq_mix = freq_mix;
+    t.freq_mix_double = freq_mix_double;
+    t.freq_mix_backward = freq_mix_backward;
+    t.freq_mix_backward_double = freq_mix_backward_double;
+    t.spectral_filter = spectral_filter;
+    t.spectral_filter_double = spectral_filter_double;
+    t.spectral_filter_backward = spectral_filter_backward;
+    t.spectral_filter_backward_double = spectral_filter_backward_double;
+    return t;
+  }();
   return table;
 }
 

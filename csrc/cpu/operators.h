@@ -4,6 +4,8 @@
 #include "core/label.h"
 #include "core/select_click.h"
 #include "core/squared_distance.h"
+#include "core/freq_mix.h"
+#include "core/spectral_filter.h"
 
 namespace activefreq {
 
@@ -12,6 +14,14 @@ struct Operators {
   void (*label)(const Label&, int threads);
   void (*squared_distance)(const SquaredDistance&, int threads);
   void (*select_click)(const SelectClick&, int threads);
+  void (*freq_mix)(const FreqMix<float>&, int threads);
+  void (*freq_mix_double)(const FreqMix<double>&, int threads);
+  void (*freq_mix_backward)(const FreqMixBackward<float>&, int threads);
+  void (*freq_mix_backward_double)(const FreqMixBackward<double>&, int threads);
+  void (*spectral_filter)(const SpectralFilter<float>&, int threads);
+  void (*spectral_filter_double)(const SpectralFilter<double>&, int threads);
+  void (*spectral_filter_backward)(const SpectralFilterBackward<float>&, int threads);
+  void (*spectral_filter_backward_double)(const SpectralFilterBackward<double>&, int threads);
 };
 
 namespace baseline {

@@ -1,0 +1,175 @@
+// The whole FreqModule: the tasks of its quarters in one parallel region, longest first.
+#include "core/freq_mix.h"
+
+#include <optional>
+
+#include "cpu/depthwise.h"
+#include "cpu/spectral_tasks.h"
+
+namespace activefreq::AF_ISA {
+namespace {
+
+enum Quarter { kConvolution, kHeightWidth, kHeightChannel, kWidthChannel };
+
+template <class T>
+int64_t quarter_points(const FreqMix<T>& p) {
+  return p.channels / 4 * p.height * p.width;
+}
+
+template <class T>
+const T* weight_of(const FreqMix<T>& p, int quarter) {
+  return quarter == kHeightWidth ? p.weight_hw : quarter == kHeightChannel ? p.weight_hc : p.weight_wc;
+}
+
+template <class T>
+SpectralFilter<T> filter_of(const FreqMix<T>& p, int quarter, bool conjugate) {
+  const int64_t channels = p.channels / 4, plane = p.height * p.width, start = quarter * quarter_points(p);
+  const int64_t h = p.height / 2 + 1, w = p.width / 2 + 1;
+  const FilterAxis samples = {p.batch, p.channels * plane, 0}, none = {1, 0, 0};
+  SpectralFilter<T> f = {p.input + start, p.output + start, weight_of(p, quarter), conjugate, none, none, none, {}, 2};
+  f.plane[0] = samples;
+  if (quarter == kHeightWidth) {
+    f.outer = {p.height, p.width, 2 * w};
+    f.half = {p.width, 1, 2};
+    f.plane[1] = {channels, plane, channels > 1 ? 2 * p.height * w : 0};
+  } else if (quarter == kHeightChannel) {
+    f.outer = {channels, plane, 2 * h};
+    f.half = {p.height, p.width, 2};
+    f.plane[1] = {p.width, 1, 0};
+  } else {
+    f.outer = {channels, plane, 2 * w};
+    f.half = {p.width, 1, 2};
+    f.plane[1] = {p.height, p.width, 0};
+  }
+  return f;
+}
+
+template <class T>
+void copy_quarter(const FreqMix<T>& p, int quarter, int64_t sample) {
+  const int64_t start = (sample * 4 + quarter) * quarter_points(p);
+  std::memcpy(p.output + start, p.input + start, quarter_points(p) * sizeof(T));
+}
+
+// Tasks of several kinds under one numbering: each kind takes the numbers that the ones before left.
+struct Counter {
+  int64_t i;
+  bool take(int64_t count) {
+    if (i < count) return true;
+    i -= count;
+    return false;
+  }
+};
+
+constexpr int64_t kConvolutionBlock = 8192;  // points of one convolution task, at least
+constexpr int64_t kConvolutionCost = 2;
+
+template <class T>
+void forward(const FreqMix<T>& p, int threads) {
+  const int64_t quarter = p.channels / 4, plane = p.height * p.width;
+  std::optional<FilterTasks<T>> filter[4];
+  int64_t preparations = 0, count = 0, cost = 0;
+  for (int q = kHeightWidth; q <= kWidthChannel; ++q)
+    if (weight_of(p, q)) {
+      filter[q].emplace(filter_of(p, q, false));
+      preparations += filter[q]->preparations();
+      count += filter[q]->count();
+      cost += filter[q]->cost();
+    } else {
+      count += p.batch;
+    }
+  const Depthwise<T> convolution(p.height, p.width);
+  const int64_t block = std::min(quarter, (kConvolutionBlock + plane - 1) / plane);
+  const int64_t blocks = (quarter + block - 1) / block;
+  count += p.batch * blocks;
+  cost += p.batch * quarter_points(p) * kConvolutionCost;
+
+  const auto convolve = [&](int64_t i) {
+    const int64_t sample = i / blocks, begin = i % blocks * block, end = std::min(quarter, begin + block);
+    const Workspace memory(convolution.padded_size() * sizeof(T));
+    for (int64_t c = begin; c < end; ++c) {
+      const int64_t start = (sample * p.channels + c) * plane;
+      const T* padded = convolution.pad(p.input + start, static_cast<T*>(memory.data()));
+      convolution.filter(padded, p.conv_weight + 9 * c, false, p.conv_bias ? p.conv_bias[c] : T{0}, p.output + start);
+    }
+  };
+
+  parallel_for(preparations, cost / kFilterCost / count, threads, [&](int64_t i) {
+    Counter number{i};
+    for (const auto& f : filter)
+      if (f && number.take(f->preparations())) return f->prepare(number.i);
+  });
+  parallel_for(count, cost / count, threads, [&](int64_t i) {
+    Counter number{i};
+    for (int q = kHeightWidth; q <= kWidthChannel; ++q)
+      if (number.take(filter[q] ? filter[q]->count() : p.batch))
+        return filter[q] ? filter[q]->run(number.i) : copy_quarter(p, q, number.i);
+    convolve(number.i);
+  });
+}
+
+template <class T>
+void backward(const FreqMixBackward<T>& b, int threads) {
+  const FreqMix<T>& p = b.mix;
+  T* const weight_gradient[4] = {nullptr, b.weight_hw_gradient, b.weight_hc_gradient, b.weight_wc_gradient};
+  const int64_t quarter = p.channels / 4, plane = p.height * p.width;
+  std::optional<FilterGradientTasks<T>> filter[4];
+  int64_t preparations = 0, count = quarter, cost = p.batch * quarter_points(p) * 3 * kConvolutionCost;
+  for (int q = kHeightWidth; q <= kWidthChannel; ++q)
+    if (weight_of(p, q)) {
+      filter[q].emplace(
+          SpectralFilterBackward<T>{filter_of(p, q, true), b.input + q * quarter_points(p), weight_gradient[q]});
+      preparations += filter[q]->preparations();
+      count += filter[q]->count();
+      cost += filter[q]->cost();
+    } else {
+      count += p.batch;
+    }
+  const Depthwise<T> convolution(p.height, p.width);
+
+  const auto convolve = [&](int64_t c) {  // one channel of all samples: its sums in one order
+    const int64_t size = convolution.padded_size();
+    const Workspace memory(2 * size * sizeof(T));
+    T* const padded = static_cast<T*>(memory.data());
+    Vector<T> sums[10] = {};
+    for (int64_t sample = 0; sample < p.batch; ++sample) {
+      const int64_t start = (sample * p.channels + c) * plane;
+      const T* x = convolution.pad(b.input + start, padded);
+      const T* g = convolution.pad(p.input + start, padded + size);
+      convolution.filter(g, p.conv_weight + 9 * c, true, T{0}, p.output + start);
+      convolution.add_gradient(x, g, sums);
+    }
+    for (int i = 0; i < 10; ++i) {
+      T total = 0;
+      for (int lane = 0; lane < kLanes<T>; ++lane) total += sums[i][lane];
+      (i < 9 ? b.conv_weight_gradient[9 * c + i] : b.conv_bias_gradient[c]) = total;
+    }
+  };
+
+  const int64_t small = cost / kFilterCost / count;
+  parallel_for(preparations, small, threads, [&](int64_t i) {
+    Counter number{i};
+    for (const auto& f : filter)
+      if (f && number.take(f->preparations())) return f->prepare(number.i);
+  });
+  parallel_for(count, cost / count, threads, [&](int64_t i) {
+    Counter number{i};
+    for (int q = kHeightWidth; q <= kWidthChannel; ++q)
+      if (number.take(filter[q] ? filter[q]->count() : p.batch))
+        return filter[q] ? filter[q]->run(number.i) : copy_quarter(p, q, number.i);
+    convolve(number.i);
+  });
+  parallel_for(preparations, small, threads, [&](int64_t i) {
+    Counter number{i};
+    for (const auto& f : filter)
+      if (f && number.take(f->preparations())) return f->finish(number.i);
+  });
+}
+
+}  // namespace
+
+void freq_mix(const FreqMix<float>& p, int threads) { forward(p, threads); }
+void freq_mix_double(const FreqMix<double>& p, int threads) { forward(p, threads); }
+void freq_mix_backward(const FreqMixBackward<float>& p, int threads) { backward(p, threads); }
+void freq_mix_backward_double(const FreqMixBackward<double>& p, int threads) { backward(p, threads); }
+
+}  // namespace activefreq::AF_ISA

@@ -1,0 +1,178 @@
+// Lines of a length N known at compile time, as two passes N = A B through the first-level cache. The column filter
+// fuses the second forward pass, the weight and the first inverse pass: the A-th part of the spectrum that one
+// butterfly of size B leaves in registers is exactly the input of one butterfly of the inverse with its passes in
+// the opposite order.
+#pragma once
+#include "cpu/line_transform.h"
+
+namespace activefreq::AF_ISA {
+
+template <int N>
+constexpr int first_pass() {  // A; 1: N fits the registers as it is
+  switch (N) {
+    case 14:
+      return 2;
+    case 12:
+      return 3;
+    case 16:
+    case 24:
+    case 28:
+    case 32:
+      return 4;
+    case 48:
+      return 6;
+    case 56:
+    case 64:
+      return 8;
+    case 96:
+      return 12;
+    case 112:
+      return 14;
+    default:
+      return 1;
+  }
+}
+
+// t[k * B + b] = e^(-2 pi i bk/N) X_b(k), X_b the transform of the points b, b + B, b + 2B, ...
+template <class T, int N, class Load>
+AF_INLINE void first_butterflies(ComplexVector<T>* t, Load load) {
+  constexpr int A = first_pass<N>(), B = N / A;
+#pragma GCC unroll 1
+  for (int b = 0; b < B; ++b) {
+    ComplexVector<T> u[A];
+#pragma GCC unroll 16
+    for (int a = 0; a < A; ++a) u[a] = load(b + B * a);
+    butterfly<T, A>(u);
+    t[b] = u[0];
+#pragma GCC unroll 16
+    for (int k = 1; k < A; ++k) t[k * B + b] = rotated(u[k], kRoots<T, N>.cosine[b * k], kRoots<T, N>.sine[b * k]);
+  }
+}
+
+template <class T, int N, class Load, class Store>
+AF_INLINE void transform_line(Load load, Store store) {
+  constexpr int A = first_pass<N>(), B = N / A;
+  if constexpr (A == 1) {
+    ComplexVector<T> u[N];
+#pragma GCC unroll 16
+    for (int j = 0; j < N; ++j) u[j] = load(j);
+    butterfly<T, N>(u);
+#pragma GCC unroll 16
+    for (int j = 0; j < N; ++j) store(j, u[j]);
+  } else {
+    ComplexVector<T> t[N];
+    first_butterflies<T, N>(t, load);
+#pragma GCC unroll 1
+    for (int k = 0; k < A; ++k) {
+      ComplexVector<T> u[B];
+#pragma GCC unroll 16
+      for (int j = 0; j < B; ++j) u[j] = t[k * B + j];
+      butterfly<T, B>(u);
+#pragma GCC unroll 16
+      for (int j = 0; j < B; ++j) store(k + A * j, u[j]);
+    }
+  }
+}
+
+template <class T, int N>
+void codelet_forward(const LineTransform<T>&, const Vector<T>* a, const Vector<T>* b, ComplexVector<T>* spectrum_a,
+                     ComplexVector<T>* spectrum_b, ComplexVector<T>*) {
+  ComplexVector<T> z[N];
+  transform_line<T, N>([&](int j) __attribute__((always_inline)) { return ComplexVector<T>{a[j], b[j]}; },
+                       [&](int k, ComplexVector<T> v) __attribute__((always_inline)) { z[k] = v; });
+  split_pair<T>(z, N, spectrum_a, spectrum_b);
+}
+
+template <class T, int N>
+void codelet_inverse(const LineTransform<T>&, const ComplexVector<T>* spectrum_a, const ComplexVector<T>* spectrum_b,
+                     Vector<T>* a, Vector<T>* b, ComplexVector<T>*) {
+  ComplexVector<T> z[N];
+  join_pair_swapped<T>(spectrum_a, spectrum_b, N, z);
+  transform_line<T, N>([&](int k) __attribute__((always_inline)) { return z[k]; },
+                       [&](int j, ComplexVector<T> v) __attribute__((always_inline)) {
+                         a[j] = v.im;
+                         b[j] = v.re;
+                       });
+}
+
+// The inverse passes of one column, after middle(k, u): the second butterflies, weights and swap of part k.
+template <class T, int N, class Middle>
+AF_INLINE void filter_column(ComplexVector<T>* t, ComplexVector<T>* column, int64_t stride, Middle middle) {
+  constexpr int A = first_pass<N>(), B = N / A;
+#pragma GCC unroll 1
+  for (int k = 0; k < A; ++k) {
+    ComplexVector<T> u[B];
+    middle(k, u);
+    butterfly<T, B>(u);
+    t[k * B] = u[0];
+#pragma GCC unroll 16
+    for (int j = 1; j < B; ++j) t[k * B + j] = rotated(u[j], kRoots<T, N>.cosine[j * k], kRoots<T, N>.sine[j * k]);
+  }
+#pragma GCC unroll 1
+  for (int j = 0; j < B; ++j) {
+    ComplexVector<T> u[A];
+#pragma GCC unroll 16
+    for (int k = 0; k < A; ++k) u[k] = t[k * B + j];
+    butterfly<T, A>(u);
+#pragma GCC unroll 16
+    for (int k = 0; k < A; ++k) column[(j + B * k) * stride] = swapped(u[k]);
+  }
+}
+
+template <class T, int N, bool Shared>
+void codelet_columns(const LineTransform<T>&, const Columns<T>& c, ComplexVector<T>*) {
+  constexpr int A = first_pass<N>(), B = N / A;
+  for (int64_t column = 0; column < c.count; ++column) {
+    ComplexVector<T>* points = c.buffer + column;
+    ComplexVector<T> t[N];
+    first_butterflies<T, N>(t, [&](int j) __attribute__((always_inline)) { return points[j * c.stride]; });
+    filter_column<T, N>(t, points, c.stride, [&](int k, ComplexVector<T>* u) __attribute__((always_inline)) {
+#pragma GCC unroll 16
+      for (int j = 0; j < B; ++j) u[j] = t[k * B + j];
+      butterfly<T, B>(u);
+#pragma GCC unroll 16
+      for (int j = 0; j < B; ++j) u[j] = swapped(weighted<T, Shared>(u[j], c, column * N + k + A * j));
+    });
+  }
+}
+
+template <class T, int N, bool Shared>
+void codelet_columns_gradient(const LineTransform<T>&, const Columns<T>& c, ComplexVector<T>*) {
+  constexpr int A = first_pass<N>(), B = N / A;
+  for (int64_t column = 0; column < c.count; ++column) {
+    ComplexVector<T>* points = c.buffer + column;
+    const ComplexVector<T>* input = c.input + column;
+    ComplexVector<T> t[N], x[N];
+    first_butterflies<T, N>(x, [&](int j) __attribute__((always_inline)) { return input[j * c.stride]; });
+    first_butterflies<T, N>(t, [&](int j) __attribute__((always_inline)) { return points[j * c.stride]; });
+    filter_column<T, N>(t, points, c.stride, [&](int k, ComplexVector<T>* u) __attribute__((always_inline)) {
+      butterfly<T, B>(x + k * B);
+#pragma GCC unroll 16
+      for (int j = 0; j < B; ++j) u[j] = t[k * B + j];
+      butterfly<T, B>(u);
+#pragma GCC unroll 16
+      for (int j = 0; j < B; ++j) {
+        const int64_t i = column * N + k + A * j;
+        add_product<T>(c.products[i], x[k * B + j], u[j]);
+        u[j] = swapped(weighted<T, Shared>(u[j], c, i));
+      }
+    });
+  }
+}
+
+template <class T, int N>
+LineTransform<T> codelet() {
+  return {N,
+          nullptr,
+          codelet_forward<T, N>,
+          codelet_inverse<T, N>,
+          [](const LineTransform<T>& line, const Columns<T>& c, ComplexVector<T>* scratch) {
+            c.weight ? codelet_columns<T, N, false>(line, c, scratch) : codelet_columns<T, N, true>(line, c, scratch);
+          },
+          [](const LineTransform<T>& line, const Columns<T>& c, ComplexVector<T>* scratch) {
+            c.weight ? codelet_columns_gradient<T, N, false>(line, c, scratch)
+                     : codelet_columns_gradient<T, N, true>(line, c, scratch);
+          }};
+}
+
+}  // namespace activefreq::AF_ISA

@@ -1,0 +1,94 @@
+// A filter, and its gradient, as numbered tasks that threads may take in any order. freq_mix runs the tasks of three
+// filters in one parallel region.
+#pragma once
+#include "cpu/parallel.h"
+#include "cpu/spectral_plan.h"
+#include "cpu/workspace.h"
+
+namespace activefreq::AF_ISA {
+
+// Arithmetic per element of a filtered plane, in units of parallel_for's grain.
+constexpr int64_t kFilterCost = 8;
+
+template <class T>
+class FilterTasks {
+ public:
+  explicit FilterTasks(const SpectralFilter<T>& filter) : plan_(filter), prepared_(plan_.prepared_bytes()) {
+    for (const auto& chunk : plan_.chunks()) {
+      count_ += chunk.groups;
+      cost_ += chunk.groups * plan_.planes_of_group(chunk) * plan_.points() * kFilterCost;
+    }
+  }
+
+  // First every prepare(i), then every run(i).
+  int64_t preparations() const { return static_cast<int64_t>(plan_.chunks().size()); }
+  void prepare(int64_t i) const { plan_.prepare(plan_.chunks()[i], prepared_.data()); }
+  int64_t count() const { return count_; }
+  int64_t cost() const { return cost_; }  // of all tasks
+  void run(int64_t i) const {
+    const Workspace scratch(plan_.filter_bytes());
+    size_t chunk = 0;
+    for (; i >= plan_.chunks()[chunk].groups; ++chunk) i -= plan_.chunks()[chunk].groups;
+    plan_.filter_group(plan_.chunks()[chunk], i, prepared_.data(), scratch.data());
+  }
+
+ private:
+  SpectralPlan<T> plan_;
+  Workspace prepared_;
+  int64_t count_ = 0, cost_ = 0;
+};
+
+// Sums over planes are cut into slices by shape alone, never by the number of threads: every sum has one order.
+template <class T>
+class FilterGradientTasks {
+ public:
+  explicit FilterGradientTasks(const SpectralFilterBackward<T>& backward)
+      : backward_(backward), plan_(backward.filter), prepared_(plan_.prepared_bytes()), products_(count_slices()) {}
+
+  // First every prepare(i), then every run(i), then every finish(i).
+  int64_t preparations() const { return static_cast<int64_t>(plan_.chunks().size()); }
+  void prepare(int64_t i) const { plan_.prepare(plan_.chunks()[i], prepared_.data()); }
+  int64_t count() const { return first_slice_.back(); }
+  int64_t cost() const { return cost_; }
+  void run(int64_t i) const {
+    const Workspace scratch(plan_.gradient_bytes());
+    size_t c = 0;
+    while (i >= first_slice_[c + 1]) ++c;
+    const auto& chunk = plan_.chunks()[c];
+    const int64_t slices = first_slice_[c + 1] - first_slice_[c], slice = i - first_slice_[c];
+    std::memset(products_of(i), 0, plan_.products_bytes());
+    for (int64_t g = chunk.groups * slice / slices; g < chunk.groups * (slice + 1) / slices; ++g)
+      plan_.filter_group_gradient(chunk, g, backward_.input, prepared_.data(), products_of(i), scratch.data());
+  }
+  void finish(int64_t c) const {
+    plan_.finish_gradient(plan_.chunks()[c], products_of(first_slice_[c]), first_slice_[c + 1] - first_slice_[c],
+                          backward_.weight_gradient);
+  }
+
+ private:
+  static constexpr int64_t kSlices = 8;
+  static constexpr int64_t kProductsBytes = int64_t{4} << 20;  // aimed at, per chunk
+
+  void* products_of(int64_t slice) const {
+    return static_cast<char*>(products_.data()) + slice * plan_.products_bytes();
+  }
+
+  size_t count_slices() {
+    const int64_t fit = std::max<int64_t>(2, kProductsBytes / std::max<int64_t>(1, plan_.products_bytes()));
+    first_slice_.push_back(0);
+    for (const auto& chunk : plan_.chunks()) {
+      first_slice_.push_back(first_slice_.back() + std::min({kSlices, fit, chunk.groups}));
+      cost_ += chunk.groups * plan_.planes_of_group(chunk) * plan_.points() * 2 * kFilterCost;
+    }
+    return first_slice_.back() * plan_.products_bytes();
+  }
+
+  SpectralFilterBackward<T> backward_;
+  SpectralPlan<T> plan_;
+  Workspace prepared_;
+  std::vector<int64_t> first_slice_;  // of each chunk, and the number of all
+  int64_t cost_ = 0;
+  Workspace products_;  // last: its size comes from count_slices()
+};
+
+}  // namespace activefreq::AF_ISA
