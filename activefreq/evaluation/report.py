@@ -91,7 +91,7 @@ def _headline_section(evaluations: Sequence[Evaluation]) -> str:
 
 def _best(column: str, cells: Sequence[str]) -> str | None:
     numbers = [cell for cell in cells if cell != "-"]
-    if column == "strategy" or len(numbers) < 2:
+    if column == "strategy" or len(set(numbers)) < 2:
         return None
     return (max if column.startswith("mIoU") else min)(numbers, key=float)
 
