@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from activefreq.data.samples import Sample
+    from activefreq.data import Dataset
     from activefreq.models.freqformer import FreqFormer
 
 __all__ = ["train"]
@@ -104,7 +102,7 @@ def train(
     typer.echo(f"weights: {path}")
 
 
-def _validation_figures(network: FreqFormer, held_out: Sequence[Sample], seed: int) -> dict[str, float]:
+def _validation_figures(network: FreqFormer, held_out: Dataset, seed: int) -> dict[str, float]:
     import activefreq
     from activefreq.predictor import FreqFormerPredictor
 

@@ -31,7 +31,8 @@ def label(mask: torch.Tensor, connectivity: int = 8) -> tuple[torch.Tensor, torc
     check_shape("label", "mask", mask, ("B", "H", "W"))
     check_mask("label", mask)
     require(connectivity in (4, 8), f"label: connectivity must be 4 or 8, got {connectivity}")
-    return torch.ops.activefreq.label(mask, connectivity)
+    labels, counts = torch.ops.activefreq.label(mask, connectivity)
+    return labels, counts
 
 
 def check_mask(operator: str, mask: torch.Tensor) -> None:

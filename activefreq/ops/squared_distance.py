@@ -29,7 +29,8 @@ def squared_distance(mask: torch.Tensor) -> torch.Tensor:
     """
     check_shape("squared_distance", "mask", mask, ("B", "H", "W"))
     check_mask("squared_distance", mask)
-    return torch.ops.activefreq.squared_distance(mask)
+    squared: torch.Tensor = torch.ops.activefreq.squared_distance(mask)
+    return squared
 
 
 @torch.library.impl(LIBRARY, "squared_distance", "CPU")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 from torch.utils.tensorboard import SummaryWriter
 
-from activefreq.data.samples import Sample
+from activefreq.data.samples import Dataset
 from activefreq.models.checkpoint import read_tensors, save_network, write_tensors
 from activefreq.models.freqformer import FreqFormer
 from activefreq.models.network_input import network_input
@@ -32,7 +32,7 @@ class Progress(Protocol):
         """Called after every step."""
 
 
-def load_pixels(dataset: Sequence[Sample], side: int) -> tuple[torch.Tensor, torch.Tensor]:
+def load_pixels(dataset: Dataset, side: int) -> tuple[torch.Tensor, torch.Tensor]:
     """All samples at side × side: images (N, 3, side, side) uint8, masks (N, side, side) int8, kept in memory."""
     images = torch.empty(len(dataset), 3, side, side, dtype=torch.uint8)
     masks = torch.empty(len(dataset), side, side, dtype=torch.int8)
@@ -71,7 +71,7 @@ def train_step(
 
 def train(
     network: FreqFormer,
-    dataset: Sequence[Sample],
+    dataset: Dataset,
     out: str | Path,
     config: TrainingConfig,
     history: dict[str, Any] | None = None,

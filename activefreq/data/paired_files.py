@@ -1,0 +1,99 @@
+"""Samples from pairs of image and mask files, whatever the layout they were found in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Literal
+
+from activefreq.data.pictures import object_ids, object_mask, picture_size, read_image, read_mask
+from activefreq.data.samples import BrokenImageError, Sample
+
+__all__ = ["Objects", "PairedFiles"]
+
+Objects = Literal["separate", "merged"]
+
+
+class PairedFiles:
+    """A `Dataset` over pairs of files. Masks are read once at the start, images when they are asked for.
+
+    Args:
+        name, split: see `Dataset`.
+        pairs: (stem, image file, mask file).
+        ignore: mask value that takes no part.
+        objects: "separate": every id of a mask is a sample. "merged": all ids of a mask are one object.
+        skip_broken: leave out files that do not decode, instead of raising; they are listed in `skipped`. For this
+            images are decoded once at the start too.
+        limit: stop after this many samples.
+        attributes: further columns by stem, see `attributes`.
+
+    Raises:
+        BrokenImageError: a file does not decode and skip_broken is off.
+        ValueError: image and mask differ in size, a mask is not one of ids, or no sample is left; the message names
+            the file or what was left out.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        split: str,
+        pairs: Iterable[tuple[str, Path, Path]],
+        ignore: int | None = None,
+        objects: Objects = "separate",
+        skip_broken: bool = False,
+        limit: int | None = None,
+        attributes: Mapping[str, Mapping[str, str]] | None = None,
+    ) -> None:
+        self.name, self.split, self.ignore = name, split, ignore
+        self.skipped: dict[str, str] = {}
+        self._attributes = attributes or {}
+        self._entries: list[tuple[str, str, Path, Path, int | None]] = []
+        for stem, image, mask in pairs:
+            if limit is not None and len(self._entries) >= limit:
+                break
+            try:
+                if skip_broken:
+                    read_image(image)
+                self._add(stem, image, mask, objects)
+            except BrokenImageError as error:
+                if not skip_broken:
+                    raise
+                self.skipped[stem] = str(error)
+        if limit is not None:
+            del self._entries[limit:]
+        if not self._entries:
+            reasons = "; ".join(list(self.skipped.values())[:3]) or "there are no pairs"
+            raise ValueError(f"{name}: no object is left in split {split!r} ({reasons})")
+
+    def _add(self, stem: str, image: Path, mask: Path, objects: Objects) -> None:
+        size = picture_size(image)
+        values = read_mask(mask)
+        if values.shape != size:
+            there = " × ".join(map(str, values.shape))
+            raise ValueError(f"{mask} is {there} pixels, but its image {image} is {size[0]} × {size[1]}")
+        ids = object_ids(values, self.ignore, mask)
+        if not ids:
+            self.skipped[stem] = f"{mask.name} has no object: every pixel is background or ignored"
+        elif len(ids) == 1 or objects == "merged":
+            self._entries.append((stem, stem, image, mask, None))
+        else:
+            self._entries += [(f"{stem}#{number}", stem, image, mask, number) for number in ids]
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the samples."""
+        return [entry[0] for entry in self._entries]
+
+    def attributes(self, name: str) -> Mapping[str, str]:
+        """Further columns of split.csv for a sample, for example where its mask comes from."""
+        stem = next(entry[1] for entry in self._entries if entry[0] == name)
+        return self._attributes.get(stem, {})
+
+    def __len__(self) -> int:
+        """Number of samples."""
+        return len(self._entries)
+
+    def __getitem__(self, index: int) -> Sample:
+        """Decode one sample."""
+        name, _, image, mask, number = self._entries[index]
+        return Sample(name, read_image(image), object_mask(read_mask(mask), number, self.ignore))

@@ -1,0 +1,101 @@
+"""Images and masks from files, through Pillow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from activefreq.data.samples import BrokenImageError
+
+__all__ = ["find_pictures", "object_ids", "object_mask", "picture_size", "read_image", "read_mask"]
+
+MOST_IDS = 64
+"""More different values than this in a mask mean that it is not a mask of ids."""
+
+
+def find_pictures(folder: Path) -> dict[str, Path]:
+    """Files that Pillow can open by their suffix, by stem, in order of their names.
+
+    Raises:
+        ValueError: two files with one stem.
+    """
+    Image.init()
+    found: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() not in Image.EXTENSION or path.name.startswith("."):
+            continue
+        if path.stem in found:
+            raise ValueError(f"{folder} holds {found[path.stem].name} and {path.name}: stems must be unique")
+        found[path.stem] = path
+    return found
+
+
+def picture_size(path: Path) -> tuple[int, int]:
+    """(H, W) from the file's header, without decoding it."""
+    try:
+        with Image.open(path) as picture:
+            return picture.height, picture.width
+    except (OSError, UnidentifiedImageError) as error:
+        raise BrokenImageError(f"{path} is not a readable image: {error}") from None
+
+
+def read_image(path: Path) -> NDArray[np.uint8]:
+    """(H, W, 3) RGB. Grey and palette pictures become RGB, transparency is dropped, 16-bit greys are divided by 257.
+
+    EXIF orientation is not applied: masks carry none, and would not turn with the image.
+
+    Raises:
+        BrokenImageError: the file does not decode.
+    """
+    try:
+        with Image.open(path) as picture:
+            if picture.mode.startswith("I"):  # 16-bit grey: Pillow's own conversion would clip it
+                grey = np.asarray(picture, dtype=np.int64) // 257
+                return np.repeat(grey.clip(0, 255).astype(np.uint8)[..., None], 3, axis=2)
+            return np.array(picture.convert("RGB"))
+    except (OSError, SyntaxError, ValueError) as error:
+        raise BrokenImageError(f"{path} does not decode: {error}") from None
+
+
+def read_mask(path: Path) -> NDArray[np.int32]:
+    """(H, W) of the values in the file; of several channels, the largest.
+
+    Raises:
+        BrokenImageError: the file does not decode.
+    """
+    try:
+        with Image.open(path) as picture:
+            values = np.array(picture if picture.mode != "CMYK" else picture.convert("RGB"))
+    except (OSError, SyntaxError, ValueError) as error:
+        raise BrokenImageError(f"{path} does not decode: {error}") from None
+    if values.ndim == 3:
+        channels = values[..., : 3 if values.shape[2] in (3, 4) else 1]
+        values = channels.max(axis=2)
+    return values.astype(np.int32)
+
+
+def object_ids(values: NDArray[np.int32], ignore: int | None, path: Path) -> list[int]:
+    """The ids in a mask, without 0 and the ignored value.
+
+    Raises:
+        ValueError: more than 64 different ids, as a soft mask or one stored as JPEG has.
+    """
+    ids = [int(v) for v in np.unique(values) if v != 0 and v != ignore]
+    if len(ids) > MOST_IDS:
+        raise ValueError(
+            f"{path} has {len(ids)} different values: is it a soft mask, or stored as JPEG? Masks hold 0 for "
+            "background and one value per object"
+        )
+    return ids
+
+
+def object_mask(values: NDArray[np.int32], object_id: int | None, ignore: int | None) -> NDArray[np.int8]:
+    """1 where the object is (every id where `object_id` is None), -1 where ignored, else 0."""
+    chosen = values != 0 if object_id is None else values == object_id
+    mask: NDArray[np.int8] = chosen.astype(np.int8)
+    if ignore is not None:
+        mask[values == ignore] = -1
+    return mask
