@@ -20,7 +20,7 @@ def opened(monkeypatch):
         calls.append({"data": data, **options})
         return ToyDataset(options["limit"] or 8)
 
-    monkeypatch.setattr(activefreq.data, "open_dataset", open_dataset, raising=False)
+    monkeypatch.setattr(activefreq.data, "open_dataset", open_dataset)
     return calls
 
 

@@ -126,3 +126,21 @@ def test_an_atomic_write_leaves_the_old_file_when_it_fails(tmp_path):
         write_atomically(path, "new \ud800")
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_results_are_broken_down_by_what_the_data_set_says(tmp_path):
+    class Described(ToyDataset):
+        def attributes(self, name):
+            number = int(name.removeprefix("object-"))
+            return {"source": "ab"[number % 2], "patient": name, "site": "one"}
+
+    found = run(tmp_path, Described(20))
+    parts = found.to_dict()["breakdown"]
+    assert list(parts) == ["source"]  # one value, or a value per object, divides nothing
+    assert {value: part["objects"] for value, part in parts["source"].items()} == {"a": 10, "b": 10}
+    mean = sum(part["noc"]["90"] for part in parts["source"].values()) / 2
+    assert mean == pytest.approx(found.noc[90], abs=1e-12)
+    assert sum(part["nof"]["90"] for part in parts["source"].values()) == found.nof[90]
+    with (tmp_path / "objects.csv").open() as file:
+        assert [row["patient"] for row in csv.DictReader(file)] == found.names
+    assert load(tmp_path).to_dict() == found.to_dict()
