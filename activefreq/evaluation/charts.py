@@ -23,7 +23,7 @@ NEVER = "#e8a5a5"
 
 def iou_chart(evaluations: Sequence[Evaluation]) -> bytes:
     """mIoU@k of every evaluation."""
-    figure = Figure(figsize=(6.0, 3.9), dpi=160, layout="constrained")
+    figure = Figure(figsize=_size(evaluations), dpi=160, layout="constrained")
     axes = figure.add_subplot()
     for evaluation, colour in zip(evaluations, _colours(evaluations), strict=True):
         k = np.arange(1, evaluation.max_clicks + 1)
@@ -32,7 +32,7 @@ def iou_chart(evaluations: Sequence[Evaluation]) -> bytes:
     axes.set_xlabel("clicks k", color=INK)
     axes.set_ylabel("mIoU@k", color=INK)
     axes.set_ylim(top=1.0)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_xticks(_steps(evaluations[0].max_clicks))
     axes.legend(frameon=False, labelcolor=INK, loc="best", fontsize=9)
     _plain(axes)
     return _png(figure)
@@ -41,7 +41,7 @@ def iou_chart(evaluations: Sequence[Evaluation]) -> bytes:
 def clicks_chart(evaluations: Sequence[Evaluation]) -> bytes:
     """How many objects needed how many clicks for the largest threshold, one panel per evaluation."""
     rows = len(evaluations)
-    figure = Figure(figsize=(6.0, max(3.9, 0.3 + 1.05 * rows)), dpi=160, layout="constrained")
+    figure = Figure(figsize=_size(evaluations), dpi=160, layout="constrained")
     panels = figure.subplots(rows, 1, sharex=True, sharey=True, squeeze=False)[:, 0]
     threshold = max(evaluations[0].thresholds)
     for axes, evaluation, colour in zip(panels, evaluations, _colours(evaluations), strict=True):
@@ -50,7 +50,7 @@ def clicks_chart(evaluations: Sequence[Evaluation]) -> bytes:
         counts = np.bincount(first, minlength=last + 1)
         axes.bar(np.arange(1, last + 1), counts[1:], color=colour, width=0.82)
         axes.bar([last + 2], [counts[0]], color=NEVER, width=0.82)
-        steps = [k for k in (1, 5, 10, 15, 20) if k < last] + [last]
+        steps = _steps(last)
         axes.set_xticks([*steps, last + 2], [*(str(k) for k in steps), "never"])
         axes.set_title(evaluation.strategy, loc="left", fontsize=9, color=colour, pad=2)
         axes.yaxis.set_major_locator(MaxNLocator(3, integer=True))
@@ -58,6 +58,15 @@ def clicks_chart(evaluations: Sequence[Evaluation]) -> bytes:
     panels[-1].set_xlabel(f"clicks until IoU ≥ {percent(threshold)} %", color=INK)
     figure.supylabel("objects", fontsize=10, color=INK)
     return _png(figure)
+
+
+def _size(evaluations: Sequence[Evaluation]) -> tuple[float, float]:
+    """Inches; both charts are of one height, which grows with the panels of the second."""
+    return 6.0, max(3.9, 0.3 + 0.95 * len(evaluations))
+
+
+def _steps(last: int) -> list[int]:
+    return [k for k in (1, 5, 10, 15, 20) if k < last] + [last]
 
 
 def _colours(evaluations: Sequence[Evaluation]) -> list[str]:

@@ -27,7 +27,11 @@ class Sample(Protocol):
 
 
 class Dataset(Protocol):
-    """A sequence of samples, whose sizes may differ. Optional: `name`, `split`, `skipped` ({name: reason})."""
+    """A sequence of samples, whose sizes may differ.
+
+    Optional: `name`; `split`; `skipped`, {name: reason}; `attributes(name)`, {attribute: value} of a sample, by whose
+    values results are broken down.
+    """
 
     def __len__(self) -> int:
         """Number of samples."""

@@ -11,7 +11,7 @@ apart and gathered.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -74,7 +74,11 @@ class ClickLoop:
             group = pool.next_group()
             if group is None:
                 return
-            yield from self._round(group)
+            yield from (self._described(result) for result in self._round(group))
+
+    def _described(self, result: ObjectResult) -> ObjectResult:
+        describe = getattr(self.dataset, "attributes", None)
+        return replace(result, attributes=dict(describe(result.name))) if callable(describe) else result
 
     def _open(self, indices: Iterable[int]) -> Iterator[tuple[ActiveObject, torch.Tensor, torch.Tensor]]:
         for index in indices:

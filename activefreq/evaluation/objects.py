@@ -39,6 +39,8 @@ class ObjectResult:
     """IoU after each click, in [0, 1]; as many as clicks."""
     stop_reason: StopReason
     """reached: IoU >= the largest threshold; max_clicks: every click made; nothing_to_click: no error pixel left."""
+    attributes: dict[str, str] = field(default_factory=dict)
+    """What the data set says about the object, such as where its mask comes from; see `breakdown`."""
 
 
 @dataclass

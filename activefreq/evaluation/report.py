@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from activefreq.evaluation import charts, pictures
 from activefreq.evaluation.answers import predictor_device
+from activefreq.evaluation.breakdown import breakdown
 from activefreq.evaluation.examples import best_median_worst, make_example
 from activefreq.evaluation.interfaces import Dataset
 from activefreq.evaluation.results import Evaluation
@@ -45,6 +46,7 @@ def write_report(directory: Path, evaluations: Sequence[Evaluation], predictor: 
     sections = [
         _headline_section(evaluations),
         _charts_section(evaluations),
+        _breakdown_section(evaluations),
         _examples_section(evaluations, predictor, dataset),
         _skipped_section(first),
         _cost_section(evaluations),
@@ -91,7 +93,7 @@ def _headline_section(evaluations: Sequence[Evaluation]) -> str:
 
 def _best(column: str, cells: Sequence[str]) -> str | None:
     numbers = [cell for cell in cells if cell != "-"]
-    if column == "strategy" or len(numbers) < 2:
+    if column == "strategy" or len(set(numbers)) < 2:
         return None
     return (max if column.startswith("mIoU") else min)(numbers, key=float)
 
@@ -102,6 +104,22 @@ def _charts_section(evaluations: Sequence[Evaluation]) -> str:
         _image("png", charts.clicks_chart(evaluations), "clicks that objects needed"),
     ]
     return _section("", f'<div class="charts">{"".join(f"<div>{image}</div>" for image in images)}</div>')
+
+
+def _breakdown_section(evaluations: Sequence[Evaluation]) -> str:
+    sections = []
+    for attribute in breakdown(evaluations[0]):
+        rows = [
+            [evaluation.strategy, value, str(numbers["objects"])]
+            + [f"{clicks:.2f}" for clicks in numbers["noc"].values()]
+            + [str(failed) for failed in numbers["nof"].values()]
+            for evaluation in evaluations
+            for value, numbers in breakdown(evaluation)[attribute].items()
+        ]
+        keys = evaluations[0].noc
+        header = ["strategy", attribute, "objects", *(f"NoC@{key}" for key in keys), *(f"NoF@{key}" for key in keys)]
+        sections.append(_section(f"By {attribute}", _table(header, [[(cell, "") for cell in row] for row in rows])))
+    return "".join(sections)
 
 
 def _examples_section(evaluations: Sequence[Evaluation], predictor: Predictor, dataset: Dataset) -> str:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from activefreq.clicks import Click
 from activefreq.evaluation import metrics
+from activefreq.evaluation.breakdown import breakdown
 from activefreq.evaluation.objects import ObjectResult
 from activefreq.evaluation.timing import Timing
 
@@ -88,6 +89,7 @@ class Evaluation:
             "objects": len(self.results),
             "clicks": sum(len(result.clicks) for result in self.results),
             "stop_reasons": dict(sorted(Counter(self.stop_reasons).items())),
+            "breakdown": breakdown(self),
             "skipped": self.skipped,
             "seconds_per_click": _plain(self.seconds_per_click),
             "stages": {name: _plain(seconds) for name, seconds in self.timing.stages.items()},

@@ -156,8 +156,9 @@ def _read(path: Path) -> list[ObjectResult]:
 def _objects_csv(evaluation: Evaluation) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
+    attributes = list(dict.fromkeys(name for result in evaluation.results for name in result.attributes))
     columns = [f"{kind}_{key}" for kind in ("noc", "reached") for key in evaluation.noc]
-    writer.writerow(["name", "clicks", "final_iou", *columns, "stop_reason", "area", "height", "width"])
+    writer.writerow(["name", "clicks", "final_iou", *columns, "stop_reason", "area", "height", "width", *attributes])
     first = [clicks_to_reach(evaluation.ious, threshold).tolist() for threshold in evaluation.thresholds]
     for result, reached in zip(evaluation.results, zip(*first, strict=True), strict=True):
         writer.writerow(
@@ -165,5 +166,6 @@ def _objects_csv(evaluation: Evaluation) -> str:
             + [number or evaluation.max_clicks for number in reached]
             + [int(number > 0) for number in reached]
             + [result.stop_reason, result.area, *result.size]
+            + [result.attributes.get(name, "") for name in attributes]
         )
     return text.getvalue()

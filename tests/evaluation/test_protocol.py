@@ -5,9 +5,11 @@ import numpy as np
 import pytest
 import torch
 from scipy import ndimage
+from toy_objects import ToyDataset
 
 import activefreq as af
 from activefreq.acselect import STRATEGIES
+from activefreq.evaluation.nearest_click import NearestClick
 
 
 def squared_distance(mask):
@@ -72,11 +74,11 @@ def field_loop(predictor, sample, max_clicks, target):
 
 
 @pytest.mark.parametrize("full_curve", [False, True])
-def test_largest_is_the_loop_of_the_field(predictor, make_dataset, full_curve):
-    dataset = make_dataset(24)
-    found = af.evaluate(predictor, dataset, "largest", max_clicks=9, batch_size=5, full_curve=full_curve)
+def test_largest_is_the_loop_of_the_field(full_curve):
+    dataset = ToyDataset(24)
+    found = af.evaluate(NearestClick(), dataset, "largest", max_clicks=9, batch_size=5, full_curve=full_curve)
     target = 2.0 if full_curve else 0.90
-    expected = [field_loop(predictor, sample, 9, target) for sample in dataset.samples]
+    expected = [field_loop(NearestClick(), sample, 9, target) for sample in dataset.samples]
     assert found.clicks == [clicks for clicks, _ in expected]
     assert [result.ious for result in found.results] == [ious for _, ious in expected]
     assert found.names == [sample.name for sample in dataset.samples]
@@ -86,9 +88,9 @@ def test_largest_is_the_loop_of_the_field(predictor, make_dataset, full_curve):
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_batch_size_changes_nothing(predictor, make_dataset, strategy):
+def test_batch_size_changes_nothing(strategy):
     first, *others = (
-        af.evaluate(predictor, make_dataset(20), strategy, max_clicks=6, batch_size=size) for size in (1, 7, 32)
+        af.evaluate(NearestClick(), ToyDataset(20), strategy, max_clicks=6, batch_size=size) for size in (1, 7, 32)
     )
     for other in others:
         assert other.clicks == first.clicks
@@ -97,23 +99,23 @@ def test_batch_size_changes_nothing(predictor, make_dataset, strategy):
         assert (other.noc, other.nof, other.nof_field) == (first.noc, first.nof, first.nof_field)
 
 
-def test_threads_change_nothing(predictor, make_dataset, restore_threads):
+def test_threads_change_nothing(restore_threads):
     torch.set_num_threads(1)
-    one = af.evaluate(predictor, make_dataset(8), max_clicks=5)
+    one = af.evaluate(NearestClick(), ToyDataset(8), max_clicks=5)
     torch.set_num_threads(2)
-    assert af.evaluate(predictor, make_dataset(8), max_clicks=5).clicks == one.clicks
+    assert af.evaluate(NearestClick(), ToyDataset(8), max_clicks=5).clicks == one.clicks
 
 
-def test_a_click_depends_on_the_object_not_on_its_neighbours(predictor, make_dataset):
-    dataset = make_dataset(12)
-    together = af.evaluate(predictor, dataset, "random", max_clicks=6)
+def test_a_click_depends_on_the_object_not_on_its_neighbours():
+    dataset = ToyDataset(12)
+    together = af.evaluate(NearestClick(), dataset, "random", max_clicks=6)
     dataset.samples = dataset.samples[7:9]
-    assert af.evaluate(predictor, dataset, "random", max_clicks=6).clicks == together.clicks[7:9]
+    assert af.evaluate(NearestClick(), dataset, "random", max_clicks=6).clicks == together.clicks[7:9]
 
 
-def test_the_seed_moves_random_clicks_but_not_the_first(predictor, make_dataset):
-    one, two = (af.evaluate(predictor, make_dataset(12), "random", max_clicks=6, seed=seed) for seed in (0, 1))
-    largest = af.evaluate(predictor, make_dataset(12), "largest", max_clicks=6)
+def test_the_seed_moves_random_clicks_but_not_the_first():
+    one, two = (af.evaluate(NearestClick(), ToyDataset(12), "random", max_clicks=6, seed=seed) for seed in (0, 1))
+    largest = af.evaluate(NearestClick(), ToyDataset(12), "largest", max_clicks=6)
     assert one.clicks != two.clicks
     first = [clicks[0] for clicks in largest.clicks]
     assert [clicks[0] for clicks in one.clicks] == [clicks[0] for clicks in two.clicks] == first

@@ -1,9 +1,8 @@
+"""Small objects on noise for the tests of the evaluator and the command line."""
+
 from dataclasses import dataclass
 
 import numpy as np
-import pytest
-
-from activefreq.evaluation.nearest_click import NearestClick
 
 
 @dataclass
@@ -14,7 +13,7 @@ class ToySample:
 
 
 class ToyDataset:
-    """Blobs on noise, some with a band of ignored pixels; counts how often each sample is decoded."""
+    """Blobs, some with a band of ignored pixels; counts how often each sample is decoded."""
 
     name = "toy"
     split = "test"
@@ -43,13 +42,3 @@ def make_sample(index, size, rng):
     noise = rng.normal(0, rng.uniform(5, 40), (*size, 3))
     image = np.clip(90 + 70 * (mask == 1)[..., None] + noise, 0, 255).astype(np.uint8)
     return ToySample(f"object-{index}", image, mask)
-
-
-@pytest.fixture
-def predictor():
-    return NearestClick()
-
-
-@pytest.fixture
-def make_dataset():
-    return ToyDataset

@@ -1,0 +1,154 @@
+import json
+import subprocess
+import sys
+
+import pytest
+from toy_objects import ToyDataset
+
+import activefreq.data
+from activefreq.app.command_line import main
+
+EVALUATE = ["evaluate", "--model", "nearest-click", "--data", "toy", "--max-clicks", "4"]
+
+
+@pytest.fixture
+def opened(monkeypatch):
+    """Let every --data be the toy objects; the calls of `open_dataset` are kept."""
+    calls = []
+
+    def open_dataset(data, **options):
+        calls.append({"data": data, **options})
+        return ToyDataset(options["limit"] or 8)
+
+    monkeypatch.setattr(activefreq.data, "open_dataset", open_dataset)
+    return calls
+
+
+def run(*arguments):
+    with pytest.raises(SystemExit) as end:
+        main([*map(str, arguments)])
+    return end.value.code or 0
+
+
+def test_one_strategy_writes_its_folder(tmp_path, opened, capsys):
+    assert run(*EVALUATE, "--out", tmp_path / "out", "--strategy", "largest", "--limit", 5, "--ignore", 128) == 0
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert names == {"configuration.json", "metrics.json", "objects.csv", "clicks.jsonl", "report.html"}
+    assert (opened[0]["data"], opened[0]["ignore"], opened[0]["split"]) == ("toy", 128, None)
+    metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert metrics["objects"] == 5
+    output = capsys.readouterr().out.splitlines()
+    assert output[0].split()[:2] == ["strategy", "NoC@80"]
+    assert output[1].split()[:2] == ["largest", f"{metrics['noc']['80']:.2f}"]
+    assert output[-1] == f"report: {tmp_path / 'out' / 'report.html'}"
+
+
+def test_several_strategies_write_a_folder_each(tmp_path, opened, capsys):
+    assert run(*EVALUATE, "--out", tmp_path, "--strategy", "all") == 0
+    strategies = ["largest", "random", "entropy", "least-confidence", "acselect"]
+    for name in strategies:
+        assert json.loads((tmp_path / name / "metrics.json").read_text())["strategy"] == name
+    assert not (tmp_path / "metrics.json").exists()
+    assert (tmp_path / "report.html").exists()
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()[1:6]] == strategies
+
+
+def test_the_default_folder_is_named_after_the_run(tmp_path, opened, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run(*EVALUATE, "--limit", 2) == 0
+    assert (tmp_path / "runs" / "nearest-click-toy-test" / "metrics.json").exists()
+
+
+def test_a_folder_with_results_is_refused_before_anything_runs(tmp_path, opened, capsys):
+    assert run(*EVALUATE, "--out", tmp_path) == 0
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    assert run(*EVALUATE, "--out", tmp_path) == 2
+    assert "add --resume" in capsys.readouterr().err
+    assert run(*EVALUATE, "--out", tmp_path, "--seed", 1, "--resume") == 2
+    assert "another run" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+    assert run(*EVALUATE, "--out", tmp_path, "--resume") == 0
+
+
+def test_ctrl_c_keeps_what_was_done(tmp_path, opened, monkeypatch, capsys):
+    whole = ToyDataset(30)
+
+    class Interrupting(ToyDataset):
+        def __getitem__(self, index):
+            if index == 25:
+                raise KeyboardInterrupt
+            return super().__getitem__(index)
+
+    arguments = [*EVALUATE, "--out", tmp_path, "--batch-size", 4, "--strategy", "largest,acselect"]
+    monkeypatch.setattr(activefreq.data, "open_dataset", lambda *_, **__: Interrupting(30))
+    assert run(*arguments) == 130
+    error = capsys.readouterr().err
+    assert "interrupted: " in error
+    assert f"of 30 objects are kept in {tmp_path / 'largest'}; the same command with --resume goes on" in error
+    assert "Traceback" not in error
+    monkeypatch.setattr(activefreq.data, "open_dataset", lambda *_, **__: whole)
+    assert run(*arguments, "--resume") == 0
+    assert json.loads((tmp_path / "acselect" / "metrics.json").read_text())["objects"] == 30
+    assert json.loads((tmp_path / "largest" / "metrics.json").read_text())["objects"] == 30
+
+
+def test_options_of_acselect(tmp_path, opened, capsys):
+    options = ["--reading", "literal", "--placement", "distance_error"]
+    assert run(*EVALUATE, "--out", tmp_path, *options, "--strategy", "acselect,largest") == 0
+    for name, expected in [("acselect", {"reading": "literal", "placement": "distance_error"}), ("largest", {})]:
+        stored = json.loads((tmp_path / name / "metrics.json").read_text())["settings"]["strategy_options"]
+        assert stored == expected
+    assert run(*EVALUATE, "--out", tmp_path / "other", *options, "--strategy", "largest") == 2
+    assert "--reading and --placement belong to acselect" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--strategy", "smallest"], "smallest"),
+        (["--model", "no-such-model"], "no model 'no-such-model'"),
+        (["--reading", "aloud"], "aloud"),
+        (["--batch-size", "0"], "batch_size must be at least 1, got 0"),
+        (["--threads", "0"], "--threads must be at least 1, got 0"),
+    ],
+)
+def test_user_errors_are_one_line(tmp_path, opened, capsys, arguments, message):
+    assert run(*EVALUATE, "--out", tmp_path / "out", *arguments) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.startswith("activefreq: error: ")
+    assert error.count("\n") == 1
+
+
+def test_debug_shows_the_traceback(opened):
+    with pytest.raises(ValueError, match="no-such-model"):
+        main([*EVALUATE, "--model", "no-such-model", "--debug"])
+
+
+def test_threads(tmp_path, opened, restore_threads):
+    import torch
+
+    assert run(*EVALUATE, "--out", tmp_path, "--limit", 2, "--threads", 1) == 0
+    assert torch.get_num_threads() == 1
+
+
+def test_version_and_info(capsys):
+    assert run("--version") == 0
+    assert capsys.readouterr().out == f"activefreq {activefreq.__version__}\n"
+    assert run("info") == 0
+    output = capsys.readouterr().out
+    for word in ("torch", "operators on cpu", "operators on cuda", "weights"):
+        assert word in output
+
+
+@pytest.mark.parametrize("command", [[], ["evaluate"], ["train"], ["info"]])
+def test_help_does_not_load_torch(command):
+    script = (
+        "import sys; from activefreq.app.command_line import main\n"
+        f"try: main({[*command, '--help']!r})\n"
+        "except SystemExit as end: assert not end.code\n"
+        "assert 'torch' not in sys.modules and 'matplotlib' not in sys.modules\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "Usage: activefreq" in done.stdout

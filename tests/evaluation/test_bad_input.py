@@ -1,0 +1,140 @@
+"""Wrong arguments, samples, predictors and strategies end with an error that names them."""
+
+import numpy as np
+import pytest
+import torch
+from toy_objects import ToyDataset, ToySample
+
+import activefreq as af
+from activefreq.evaluation.nearest_click import NearestClick
+
+
+class Answering(NearestClick):
+    name = "hostile"
+
+    def __init__(self, spoil):
+        super().__init__()
+        self.spoil = spoil
+
+    def predict(self, images, clicks, previous):
+        return self.spoil(super().predict(images, clicks, previous))
+
+
+def with_value(value):
+    def spoil(answer):
+        answer[1, 3, 4] = value
+        return answer
+
+    return spoil
+
+
+@pytest.mark.parametrize(
+    ("spoil", "error", "message"),
+    [
+        (lambda p: p.numpy(), TypeError, "must return a tensor, got ndarray"),
+        (lambda p: p[:, 1:], ValueError, r"must return shape \(B, H, W\) = \(2, 24, 36\), got \(2, 23, 36\)"),
+        (lambda p: p[:, None], ValueError, r"got \(2, 1, 24, 36\) \(objects object-0, object-3\)"),
+        (lambda p: p > 0.5, TypeError, "must return floating point probabilities, got torch.bool"),
+        (with_value(torch.nan), ValueError, r"in \[0, 1\], got NaN for object 'object-3' at click 1"),
+        (with_value(1.5), ValueError, r"got values from 0 to 1.5 for object 'object-3'|got values from .* to 1.5 for"),
+        (with_value(-0.1), ValueError, r"got values from -0.1 to .* for object 'object-3'"),
+        (with_value(torch.inf), ValueError, r"got values from .* to inf for object 'object-3'"),
+    ],
+)
+def test_predictors(spoil, error, message):
+    with pytest.raises(error, match=f"evaluate: predictor hostile.*{message}"):
+        af.evaluate(Answering(spoil), ToyDataset(6), batch_size=2)
+
+
+def test_a_predictor_must_not_write_into_its_arguments():
+    class Writing(NearestClick):
+        def predict(self, images, clicks, previous):
+            images.sub_(0.5)
+            return super().predict(images, clicks, previous)
+
+    with pytest.raises(ValueError, match="predictor nearest-click wrote into its arguments"):
+        af.evaluate(Writing(), ToyDataset(2))
+
+
+def test_half_precision_answers_are_taken():
+    found = af.evaluate(Answering(lambda p: p.to(torch.bfloat16)), ToyDataset(4), max_clicks=3)
+    assert len(found.names) == 4
+
+
+def test_a_module_is_evaluated_in_evaluation_mode_and_put_back():
+    class Module(torch.nn.Module):
+        def predict(self, images, clicks, previous):
+            assert not self.training
+            assert torch.is_inference_mode_enabled()
+            return NearestClick().predict(images, clicks, previous)
+
+    module = Module().train()
+    af.evaluate(module, ToyDataset(2), max_clicks=2)
+    assert module.training
+
+
+IMAGE = np.zeros((8, 8, 3), np.uint8)
+MASK = np.eye(8, dtype=np.int8)
+
+
+@pytest.mark.parametrize(
+    ("image", "mask", "error", "message"),
+    [
+        (IMAGE[..., 0], MASK, ValueError, r"a uint8 image must have shape \(H, W, 3\), got \(8, 8\)"),
+        (
+            IMAGE.astype(np.int32),
+            MASK,
+            TypeError,
+            r"image must be uint8 .* or float .*, got torch.int32",
+        ),
+        (IMAGE.astype(np.float32), MASK, ValueError, r"a float image must have shape \(3, H, W\), got \(8, 8, 3\)"),
+        (np.full((3, 8, 8), 255.0), MASK, ValueError, r"a float image must lie in \[0, 1\]"),
+        (np.full((3, 8, 8), np.nan), MASK, ValueError, r"a float image must lie in \[0, 1\]"),
+        (IMAGE, MASK[:, :7], ValueError, "image is 8 × 8 and mask is 8 × 7, they must be of one size"),
+        (IMAGE, MASK.astype(np.float32), TypeError, "mask must be an integer array of 1, 0 and -1, got torch.float32"),
+        (IMAGE, MASK[None], ValueError, r"mask must have shape \(H, W\), got \(1, 8, 8\)"),
+    ],
+)
+def test_samples(image, mask, error, message):
+    with pytest.raises(error, match=f"evaluate: object 'bad': {message}"):
+        af.evaluate(NearestClick(), [ToySample("bad", image, mask)])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"max_clicks": 0}, "max_clicks must be at least 1, got 0"),
+        ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
+        ({"thresholds": ()}, r"thresholds must be one or more IoUs in \(0, 1\], got \(\)"),
+        ({"thresholds": (80,)}, r"thresholds must be one or more IoUs in \(0, 1\], got \(80,\)"),
+        ({"threshold": 1.0}, r"threshold must be in \[0, 1\), got 1.0"),
+        ({"strategy": "smallest"}, "smallest"),
+    ],
+)
+def test_arguments(arguments, message):
+    dataset = ToyDataset(2)
+    with pytest.raises(ValueError, match=message):
+        af.evaluate(NearestClick(), dataset, **arguments)
+    assert dataset.decoded == [0, 0]
+
+
+def test_an_empty_data_set():
+    with pytest.raises(ValueError, match="evaluate: dataset is empty"):
+        af.evaluate(NearestClick(), [])
+
+
+def test_a_strategy_that_answers_for_other_images():
+    def one_for_all(prob, target, clicked):
+        return af.ops.select_click(prob[:1], target[:1], clicked[:1])
+
+    with pytest.raises(ValueError, match=r"strategy must return y, x, positive and valid of shape \(2,\)"):
+        af.evaluate(NearestClick(), ToyDataset(2, sizes=((24, 36),)), one_for_all)
+
+
+def test_a_strategy_that_clicks_outside():
+    def outside(prob, target, clicked):
+        n = len(prob)
+        return af.ops.Selection(*(torch.full((n,), value) for value in (99, 0, True, True, 1, 1.0)))
+
+    with pytest.raises(ValueError, match=r"click \(99, 0\) lies outside the image of size \(24, 36\)"):
+        af.evaluate(NearestClick(), ToyDataset(1), outside)
