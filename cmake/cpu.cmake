@@ -12,7 +12,8 @@ set(ACTIVEFREQ_CPU_OPERATORS
 set(ACTIVEFREQ_WARNINGS -Wall -Wextra -Werror=return-type)
 # Contraction (a*b+c in one rounding) would let two builds choose different clicks. Files whose results
 # decide no click turn it on again for themselves.
-set(ACTIVEFREQ_ARITHMETIC -ffp-contract=off -fno-math-errno)
+# -fno-trapping-math lets the compiler turn a choice between two values into a blend; it changes no value.
+set(ACTIVEFREQ_ARITHMETIC -ffp-contract=off -fno-math-errno -fno-trapping-math)
 
 function(activefreq_cpu_library isa)
   add_library(activefreq_cpu_${isa} OBJECT ${ACTIVEFREQ_CPU_OPERATORS})

@@ -19,8 +19,8 @@ T* at(Address address) {
   return reinterpret_cast<T*>(address);
 }
 
-void click_maps(Address clicks, Address maps, int64_t batch, int64_t count, int64_t height, int64_t width,
-                float radius, int threads) {
+void click_maps(Address clicks, Address maps, int64_t batch, int64_t count, int64_t height, int64_t width, float radius,
+                int threads) {
   operators().click_maps({at<const float>(clicks), at<float>(maps), batch, count, height, width, radius}, threads);
 }
 
