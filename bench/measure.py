@@ -1,0 +1,150 @@
+"""How everything here is timed: interleaved runs, medians and spread, cold and warm cache, the machine beside.
+
+The candidates of one point take turns, so that whatever else the machine does hits all of them; ratios are taken
+within a round and then summarised. Every timed call allocates its own output. Cold means cold data: the calls rotate
+over more copies of their input than a last-level cache holds.
+"""
+
+from __future__ import annotations
+
+import datetime
+import itertools
+import json
+import os
+import platform
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import geometric_mean, quantiles
+from typing import Any, TypeVar
+
+import torch
+
+import activefreq as af
+
+__all__ = [
+    "Summary",
+    "copies_beyond_cache",
+    "geometric_mean",
+    "interleaved",
+    "machine",
+    "ratio",
+    "summarise",
+    "write_json",
+]
+
+_BEYOND_CACHE = 128 << 20  # bytes: several times a last-level cache
+Input = TypeVar("Input")
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Order statistics of one list of measurements, in its unit."""
+
+    minimum: float
+    low: float  # first quartile
+    median: float
+    high: float  # third quartile
+    count: int
+
+
+def summarise(values: list[float]) -> Summary:
+    """Minimum, quartiles and number of `values`."""
+    low, median, high = quantiles(values, n=4, method="inclusive") if len(values) > 1 else values * 3
+    return Summary(min(values), low, median, high, len(values))
+
+
+def interleaved(
+    candidates: Mapping[str, Callable[[Input], object]],
+    inputs: Sequence[Input],
+    seconds: float = 0.5,
+    rounds: int = 5,
+    synchronise: Callable[[], None] = lambda: None,
+) -> dict[str, list[float]]:
+    """Time the candidates in turn, each once per round, every call on the next of `inputs`.
+
+    Args:
+        candidates: name → function of one input. Each is called once before the first round.
+        inputs: one for a warm cache, `copies_beyond_cache(bytes)` equal ones for a cold one.
+        seconds: keep starting rounds for so long.
+        rounds: at least so many.
+        synchronise: waits for the device, inside the timed part.
+
+    Returns:
+        name → seconds per call, one number per round.
+    """
+    times: dict[str, list[float]] = {name: [] for name in candidates}
+    rotation = itertools.cycle(inputs)
+    for call in candidates.values():
+        call(next(rotation))
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end or len(next(iter(times.values()))) < rounds:
+        for name, call in candidates.items():
+            argument = next(rotation)
+            synchronise()
+            start = time.perf_counter()
+            call(argument)
+            synchronise()
+            times[name].append(time.perf_counter() - start)
+    return times
+
+
+def copies_beyond_cache(size: int) -> int:
+    """How many inputs of `size` bytes a rotation needs so that each is out of the cache when its turn comes."""
+    return max(2, -(-_BEYOND_CACHE // max(1, size)))
+
+
+def ratio(slower: list[float], faster: list[float]) -> Summary:
+    """How many times faster: `slower / faster`, round by round."""
+    return summarise([a / b for a, b in zip(slower, faster, strict=True)])
+
+
+def machine() -> dict[str, Any]:
+    """What the numbers depend on: processor, threads, versions, build and commit."""
+    return {
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "load_average": os.getloadavg()[0],
+        "threads": torch.get_num_threads(),
+        "backends": af.ops.backends(),
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "activefreq": af.__version__,
+        "commit": _commit(),
+        "time": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    }
+
+
+def write_json(path: Path, benchmark: str, rows: list[dict[str, Any]], summary: Mapping[str, Any]) -> None:
+    """Store the rows of one benchmark, its summary and the machine; Summary values become objects."""
+    record = {"benchmark": benchmark, "machine": machine(), "summary": dict(summary), "rows": rows}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(record, indent=1, default=_plain) + "\n")
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Summary):
+        return asdict(value)
+    raise TypeError(f"write_json: cannot store {type(value).__name__}")
+
+
+def _processor() -> str:
+    information = Path("/proc/cpuinfo")
+    if information.exists():
+        for line in information.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _commit() -> str | None:
+    command = ["git", "describe", "--always", "--dirty", "--exclude", "*"]
+    try:
+        done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return done.stdout.strip()
