@@ -46,16 +46,19 @@ def check_shape(operator: str, name: str, tensor: torch.Tensor, letters: Sequenc
 
 
 def runs_directly(*tensors: torch.Tensor | None) -> bool:
-    """Whether a kernel function may be called past the dispatcher, which costs several times as much.
+    """Whether a CPU kernel may read these tensors as they are, past the dispatcher, which costs several times as much.
 
-    True where no argument's gradient is recorded, nothing is traced, compiled or transformed, and every argument is
-    a plain tensor or None.
+    True where every argument is None or a plain contiguous float32 tensor on the CPU, no argument's gradient is
+    recorded, and nothing is traced, compiled or transformed.
     """
     if torch.compiler.is_compiling():
         return False
     records = torch.is_grad_enabled()
     for tensor in tensors:
-        if tensor is not None and (type(tensor) not in _PLAIN or (records and tensor.requires_grad)):
+        if tensor is None:
+            continue
+        plain = type(tensor) in _PLAIN and tensor.dtype is torch.float32 and tensor.is_cpu and tensor.is_contiguous()
+        if not plain or (records and tensor.requires_grad):
             return False
     return (
         torch._C._len_torch_dispatch_stack() == 0

@@ -60,11 +60,39 @@ def freq_mix(
 
     Source: ActiveFreq, FreqModule, Eq. 8 to 13.
     """
+    if runs_directly(x, conv_weight, conv_bias, weight_hw, weight_hc, weight_wc) and _fit(
+        x, conv_weight, conv_bias, weight_hw, weight_hc, weight_wc
+    ):
+        y = torch.empty_like(x)
+        _launch(x, y, conv_weight, conv_bias, weight_hw, weight_hc, weight_wc)
+        return y
     _check(x, conv_weight, conv_bias, weight_hw, weight_hc, weight_wc)
-    if runs_directly(x, conv_weight, conv_bias, weight_hw, weight_hc, weight_wc) and x.device.type == "cpu":
-        return _freq_mix_cpu(x, conv_weight, conv_bias, weight_hw, weight_hc, weight_wc)
-    y: torch.Tensor = torch.ops.activefreq.freq_mix(x, conv_weight, conv_bias, weight_hw, weight_hc, weight_wc)
+    y = torch.ops.activefreq.freq_mix(x, conv_weight, conv_bias, weight_hw, weight_hc, weight_wc)
     return y
+
+
+def _fit(
+    x: torch.Tensor,
+    conv_weight: torch.Tensor | None,
+    conv_bias: torch.Tensor | None,
+    weight_hw: torch.Tensor | None,
+    weight_hc: torch.Tensor | None,
+    weight_wc: torch.Tensor | None,
+) -> bool:
+    """Whether x is not empty and all shapes are right: the quick form of `_check`, which says what is wrong."""
+    if x.dim() != 4 or conv_weight is None:
+        return False
+    batch, channels, height, width = x.shape
+    quarter = channels // 4
+    return (
+        channels % 4 == 0
+        and batch * channels * height * width > 0
+        and conv_weight.shape == (quarter, 1, 3, 3)
+        and (conv_bias is None or conv_bias.shape == (quarter,))
+        and (weight_hw is None or weight_hw.shape == (quarter, height, width // 2 + 1, 2))
+        and (weight_hc is None or weight_hc.shape == (quarter, height // 2 + 1, 2))
+        and (weight_wc is None or weight_wc.shape == (quarter, width // 2 + 1, 2))
+    )
 
 
 def _check(
@@ -120,12 +148,15 @@ def _freq_mix_cpu(
 ) -> torch.Tensor:
     kind = arithmetic_type(x)
     values = x.to(kind).contiguous()
-    weights = [_dense(t, kind) for t in (conv_weight, conv_bias, weight_hw, weight_hc, weight_wc)]
     y = torch.empty(x.shape, dtype=kind)
     if y.numel():
-        call = cpu.freq_mix_double if kind == torch.float64 else cpu.freq_mix
-        call(pointer(values), pointer(y), *x.shape, *(pointer(t) for t in weights), torch.get_num_threads())
+        _launch(values, y, *(_dense(t, kind) for t in (conv_weight, conv_bias, weight_hw, weight_hc, weight_wc)))
     return y.to(x.dtype)
+
+
+def _launch(x: torch.Tensor, y: torch.Tensor, *weights: torch.Tensor | None) -> None:
+    call = cpu.freq_mix if x.dtype is torch.float32 else cpu.freq_mix_double
+    call(pointer(x), pointer(y), *x.shape, *map(pointer, weights), torch.get_num_threads())
 
 
 @torch.library.impl(LIBRARY, "freq_mix_backward", "CPU")
@@ -149,8 +180,8 @@ def _freq_mix_backward_cpu(
         pointer(values),
         pointer(grad_x),
         *x.shape,
-        *(pointer(t) for t in weights),
-        *(pointer(t) for t in grad_weights),
+        *map(pointer, weights),
+        *map(pointer, grad_weights),
         torch.get_num_threads(),
     )
     return grad_x.to(x.dtype), *grad_weights

@@ -16,11 +16,12 @@ class Depthwise {
  public:
   Depthwise(int64_t height, int64_t width)
       : width_(width), points_(height * width), lead_(round_up(width + 1)), masks_(2 * round_up(points_) * sizeof(T)) {
-    Integer* first = not_first();
-    Integer* last = not_last();
-    for (int64_t i = 0; i < points_; ++i) {
-      first[i] = i % width == 0 ? 0 : -1;
-      last[i] = i % width == width - 1 ? 0 : -1;
+    Integer *first = not_first(), *last = not_last();
+    std::fill(first, first + points_, Integer{-1});
+    std::fill(last, last + points_, Integer{-1});
+    for (int64_t i = 0; i < points_; i += width) {
+      first[i] = 0;
+      last[i + width - 1] = 0;
     }
     std::fill(first + points_, first + round_up(points_), Integer{0});
     std::fill(last + points_, last + round_up(points_), Integer{0});
