@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 
 from activefreq.ops._library import (
@@ -9,6 +11,7 @@ from activefreq.ops._library import (
     AutogradContext,
     arithmetic_type,
     check_real_floating,
+    records,
     refuse_second_derivative,
     require,
     runs_directly,
@@ -60,15 +63,15 @@ def freq_mix(
 
     Source: ActiveFreq, FreqModule, Eq. 8 to 13.
     """
-    if runs_directly(x, conv_weight, conv_bias, weight_hw, weight_hc, weight_wc) and _fit(
-        x, conv_weight, conv_bias, weight_hw, weight_hc, weight_wc
-    ):
+    weights = (conv_weight, conv_bias, weight_hw, weight_hc, weight_wc)
+    if runs_directly(x, *weights) and _fit(x, *weights):
+        if records(x, *weights):
+            return _FreqMix.apply(x, *weights)
         y = torch.empty_like(x)
-        _launch(x, y, conv_weight, conv_bias, weight_hw, weight_hc, weight_wc)
+        _launch(x, y, *weights)
         return y
-    _check(x, conv_weight, conv_bias, weight_hw, weight_hc, weight_wc)
-    y = torch.ops.activefreq.freq_mix(x, conv_weight, conv_bias, weight_hw, weight_hc, weight_wc)
-    return y
+    _check(x, *weights)
+    return torch.ops.activefreq.freq_mix(x, *weights)
 
 
 def _fit(
@@ -169,22 +172,25 @@ def _freq_mix_backward_cpu(
     weight_wc: torch.Tensor | None,
 ) -> tuple[torch.Tensor, ...]:
     kind = arithmetic_type(x)
-    gradient, values = grad.to(kind).contiguous(), x.to(kind).contiguous()
     weights = [_dense(t, kind) for t in (conv_weight, weight_hw, weight_hc, weight_wc)]
-    grad_x, *grad_weights = _gradients(x, x.shape, conv_weight, weight_hw, weight_hc, weight_wc)
-    if not x.numel():
-        return grad_x.to(x.dtype), *(t.zero_() for t in grad_weights)
-    call = cpu.freq_mix_backward_double if kind == torch.float64 else cpu.freq_mix_backward
-    call(
-        pointer(gradient),
-        pointer(values),
-        pointer(grad_x),
-        *x.shape,
-        *map(pointer, weights),
-        *map(pointer, grad_weights),
-        torch.get_num_threads(),
-    )
-    return grad_x.to(x.dtype), *grad_weights
+    grad_x, *grads = _gradients(x, x.shape, conv_weight, weight_hw, weight_hc, weight_wc)
+    if x.numel():
+        _launch_backward(grad.to(kind).contiguous(), x.to(kind).contiguous(), weights, grad_x, grads)
+    else:
+        grads = [t.zero_() for t in grads]
+    return grad_x.to(x.dtype), *grads
+
+
+def _launch_backward(
+    grad: torch.Tensor,
+    x: torch.Tensor,
+    weights: Sequence[torch.Tensor | None],
+    grad_x: torch.Tensor,
+    grad_weights: Sequence[torch.Tensor],
+) -> None:
+    call = cpu.freq_mix_backward if x.dtype is torch.float32 else cpu.freq_mix_backward_double
+    addresses = [*map(pointer, weights), *map(pointer, grad_weights)]
+    call(pointer(grad), pointer(x), pointer(grad_x), *x.shape, *addresses, torch.get_num_threads())
 
 
 def _gradients(
@@ -254,6 +260,27 @@ def _differentiate(ctx: AutogradContext, grad: torch.Tensor) -> tuple[torch.Tens
     return grad_x, *(
         None if t is None else g.to(t.dtype) for t, g in zip(weights, [grad_conv, grad_bias, *grads], strict=True)
     )
+
+
+class _FreqMix(torch.autograd.Function):
+    """The same derivative without the dispatcher, for what `runs_directly`."""
+
+    @staticmethod
+    def forward(ctx: AutogradContext, x: torch.Tensor, *weights: torch.Tensor | None) -> torch.Tensor:
+        y = torch.empty_like(x)
+        _launch(x, y, *weights)
+        ctx.save_for_backward(x, *weights)
+        return y
+
+    @staticmethod
+    def backward(ctx: AutogradContext, grad: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        if torch.is_grad_enabled() or not any(ctx.needs_input_grad[1:]):
+            return _differentiate(ctx, grad)
+        x, conv_weight, conv_bias, *spectra = ctx.saved_tensors
+        grad_x, *grads = _gradients(x, x.shape, conv_weight, *spectra)
+        _launch_backward(grad.contiguous(), x, [conv_weight, *spectra], grad_x, grads)
+        weights = (conv_weight, conv_bias, *spectra)
+        return grad_x, *(None if t is None else g for t, g in zip(weights, grads, strict=True))
 
 
 torch.library.register_autograd("activefreq::freq_mix", _differentiate, setup_context=_save, lib=LIBRARY)

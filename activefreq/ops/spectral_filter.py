@@ -13,6 +13,7 @@ from activefreq.ops._library import (
     AutogradContext,
     arithmetic_type,
     check_real_floating,
+    records,
     refuse_second_derivative,
     require,
     runs_directly,
@@ -53,14 +54,15 @@ def spectral_filter(x: torch.Tensor, weight: torch.Tensor, axes: Sequence[int] =
 
     Source: GFNet (Rao et al. 2021), MEW-UNet (Ruan et al. 2022).
     """
-    if runs_directly(x, weight):
+    if isinstance(weight, torch.Tensor) and runs_directly(x, weight):
         table = _axis_table(x.shape, weight.shape, tuple(axes))
-        y = torch.empty_like(x)
-        _launch(x, y, weight, table)
-        return y
+        if not records(x, weight):
+            y = torch.empty_like(x)
+            _launch(x, y, weight, table)
+            return y
+        return _SpectralFilter.apply(x, weight, axes)
     check_real_floating("spectral_filter", x=x, weight=weight)
-    y = torch.ops.activefreq.spectral_filter(x, weight, _check_shapes(x.shape, weight.shape, axes))
-    return y
+    return torch.ops.activefreq.spectral_filter(x, weight, _check_shapes(x.shape, weight.shape, axes))
 
 
 def _check_shapes(shape: Sequence[int], weight_shape: Sequence[int], axes: Sequence[int]) -> list[int]:
@@ -123,22 +125,27 @@ def _spectral_filter_backward_cpu(
     grad: torch.Tensor, x: torch.Tensor, weight: torch.Tensor, axes: Sequence[int]
 ) -> tuple[torch.Tensor, torch.Tensor]:
     kind = arithmetic_type(x)
-    gradient, values, spectrum = (t.to(kind).contiguous() for t in (grad, x, weight))
     grad_x, grad_weight = torch.empty(x.shape, dtype=kind), torch.empty(weight.shape, dtype=kind)
-    if not x.numel():
-        return grad_x.to(x.dtype), torch.zeros_like(weight, memory_format=torch.contiguous_format)
     table = _axis_table(x.shape, weight.shape, tuple(axes))
-    call = cpu.spectral_filter_backward_double if kind == torch.float64 else cpu.spectral_filter_backward
-    call(
-        pointer(gradient),
-        pointer(values),
-        pointer(grad_x),
-        pointer(spectrum),
-        pointer(grad_weight),
-        table,
-        torch.get_num_threads(),
-    )
+    dense = (t.to(kind).contiguous() for t in (grad, x, weight))
+    _launch_backward(*dense, grad_x, grad_weight, table)
     return grad_x.to(x.dtype), grad_weight.to(weight.dtype)
+
+
+def _launch_backward(
+    grad: torch.Tensor,
+    x: torch.Tensor,
+    weight: torch.Tensor,
+    grad_x: torch.Tensor,
+    grad_weight: torch.Tensor,
+    table: list[tuple[int, ...]],
+) -> None:
+    if not x.numel():
+        grad_weight.zero_()
+        return
+    call = cpu.spectral_filter_backward if x.dtype is torch.float32 else cpu.spectral_filter_backward_double
+    tensors = (grad, x, grad_x, weight, grad_weight)
+    call(*map(pointer, tensors), table, torch.get_num_threads())
 
 
 @torch.library.impl(LIBRARY, "spectral_filter", "CUDA")
@@ -191,6 +198,28 @@ def _differentiate(ctx: _Context, grad: torch.Tensor) -> tuple[torch.Tensor | No
         return torch.ops.activefreq.spectral_filter(grad, conjugate(weight), ctx.axes), None, None
     grad_x, grad_weight = torch.ops.activefreq.spectral_filter_backward(grad, x, weight, ctx.axes)
     return grad_x, grad_weight, None
+
+
+class _SpectralFilter(torch.autograd.Function):
+    """The same derivative without the dispatcher, for what `runs_directly`."""
+
+    @staticmethod
+    def forward(ctx: _Context, x: torch.Tensor, weight: torch.Tensor, axes: Sequence[int]) -> torch.Tensor:
+        ctx.save_for_backward(x, weight)
+        ctx.axes = [axis % x.dim() for axis in axes]
+        y = torch.empty_like(x)
+        _launch(x, y, weight, _axis_table(x.shape, weight.shape, tuple(axes)))
+        return y
+
+    @staticmethod
+    def backward(ctx: _Context, grad: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        if torch.is_grad_enabled() or not ctx.needs_input_grad[1]:
+            return _differentiate(ctx, grad)
+        x, weight = ctx.saved_tensors
+        grad_x, grad_weight = torch.empty_like(x), torch.empty_like(weight)
+        table = _axis_table(x.shape, weight.shape, tuple(ctx.axes))
+        _launch_backward(grad.contiguous(), x, weight, grad_x, grad_weight, table)
+        return grad_x, grad_weight, None
 
 
 torch.library.register_autograd("activefreq::spectral_filter", _differentiate, setup_context=_save, lib=LIBRARY)
