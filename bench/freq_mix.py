@@ -7,6 +7,7 @@ eager forms, point by point: the plain-torch definition and one written with `rf
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from rich.table import Table
 
 import activefreq as af
 from activefreq import _cpu
-from bench.measure import Summary, geometric_mean, interleaved, ratio, summarise, write_json
+from bench.measure import Summary, copies_beyond_cache, geometric_mean, interleaved, ratio, summarise, write_json
 
 LAYERS = {
     "224": [(32, 56), (64, 28), (128, 14), (256, 7)],
@@ -51,7 +52,7 @@ CANDIDATES = {"ours": af.ops.freq_mix, "definition": af.reference.freq_mix, "rff
 
 
 def make_inputs(batch: int, channels: int, size: int) -> list[torch.Tensor]:
-    """X and the five weights of one layer, random."""
+    """Random x and the five weights of one layer."""
     generator = torch.Generator().manual_seed(0)
     quarter, half = channels // 4, size // 2 + 1
     shapes = [
@@ -67,13 +68,16 @@ def make_inputs(batch: int, channels: int, size: int) -> list[torch.Tensor]:
 
 def measure_point(inputs: list[torch.Tensor], backward: bool, cold: bool, seconds: float) -> dict[str, Summary]:
     """Seconds of each candidate, and `ratio`: how many times faster ours is than the faster eager form."""
-    if backward:
-        inputs = [t.requires_grad_() for t in inputs]
-        gradient = torch.randn_like(inputs[0])
-        calls = {name: lambda f=f: torch.autograd.grad(f(*inputs), inputs, gradient) for name, f in CANDIDATES.items()}
-    else:
-        calls = {name: lambda f=f: f(*inputs) for name, f in CANDIDATES.items()}
-    times = interleaved(calls, seconds=seconds, cold=cold)
+    copies = copies_beyond_cache(sum(t.nbytes for t in inputs)) if cold else 1
+    rotation = [[t.clone().requires_grad_(backward) for t in inputs] for _ in range(copies)]
+    gradient = torch.randn_like(inputs[0])
+
+    def caller(function: Callable[..., torch.Tensor]) -> Callable[[list[torch.Tensor]], object]:
+        if backward:
+            return lambda arguments: torch.autograd.grad(function(*arguments), arguments, gradient)
+        return lambda arguments: function(*arguments)
+
+    times = interleaved({name: caller(f) for name, f in CANDIDATES.items()}, rotation, seconds=seconds)
     result = {name: summarise(values) for name, values in times.items()}
     best = min(("definition", "rfft2"), key=lambda name: result[name].median)
     return {**result, "ratio": ratio(times[best], times["ours"])}

@@ -1,30 +1,42 @@
 """How everything here is timed: interleaved runs, medians and spread, cold and warm cache, the machine beside.
 
 The candidates of one point take turns, so that whatever else the machine does hits all of them; ratios are taken
-within a round and then summarised. Every timed call allocates its own output.
+within a round and then summarised. Every timed call allocates its own output. Cold means cold data: the calls rotate
+over more copies of their input than a last-level cache holds.
 """
 
 from __future__ import annotations
 
 import datetime
+import itertools
 import json
 import os
 import platform
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import geometric_mean, quantiles
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
 import activefreq as af
 
-__all__ = ["Summary", "geometric_mean", "interleaved", "machine", "ratio", "summarise", "write_json"]
+__all__ = [
+    "Summary",
+    "copies_beyond_cache",
+    "geometric_mean",
+    "interleaved",
+    "machine",
+    "ratio",
+    "summarise",
+    "write_json",
+]
 
-_EVICTION_BYTES = 128 << 20  # several times a last-level cache
+_BEYOND_CACHE = 128 << 20  # bytes: several times a last-level cache
+Input = TypeVar("Input")
 
 
 @dataclass(frozen=True)
@@ -45,39 +57,43 @@ def summarise(values: list[float]) -> Summary:
 
 
 def interleaved(
-    candidates: Mapping[str, Callable[[], object]],
+    candidates: Mapping[str, Callable[[Input], object]],
+    inputs: Sequence[Input],
     seconds: float = 0.5,
     rounds: int = 5,
-    cold: bool = False,
     synchronise: Callable[[], None] = lambda: None,
 ) -> dict[str, list[float]]:
-    """Time the candidates in turn, each once per round.
+    """Time the candidates in turn, each once per round, every call on the next of `inputs`.
 
     Args:
-        candidates: name → call. Each is called once before the first round.
+        candidates: name → function of one input. Each is called once before the first round.
+        inputs: one for a warm cache, `copies_beyond_cache(bytes)` equal ones for a cold one.
         seconds: keep starting rounds for so long.
         rounds: at least so many.
-        cold: overwrite more memory than any cache holds before every call, outside the timed part.
         synchronise: waits for the device, inside the timed part.
 
     Returns:
         name → seconds per call, one number per round.
     """
     times: dict[str, list[float]] = {name: [] for name in candidates}
-    eviction = torch.zeros(_EVICTION_BYTES, dtype=torch.uint8) if cold else None
+    rotation = itertools.cycle(inputs)
     for call in candidates.values():
-        call()
+        call(next(rotation))
     end = time.perf_counter() + seconds
     while time.perf_counter() < end or len(next(iter(times.values()))) < rounds:
         for name, call in candidates.items():
-            if eviction is not None:
-                eviction.add_(1)
+            argument = next(rotation)
             synchronise()
             start = time.perf_counter()
-            call()
+            call(argument)
             synchronise()
             times[name].append(time.perf_counter() - start)
     return times
+
+
+def copies_beyond_cache(size: int) -> int:
+    """How many inputs of `size` bytes a rotation needs so that each is out of the cache when its turn comes."""
+    return max(2, -(-_BEYOND_CACHE // max(1, size)))
 
 
 def ratio(slower: list[float], faster: list[float]) -> Summary:

@@ -13,6 +13,7 @@ __all__ = [
     "arithmetic_type",
     "check_real_floating",
     "check_shape",
+    "records",
     "refuse_second_derivative",
     "require",
     "runs_directly",
@@ -46,16 +47,17 @@ def check_shape(operator: str, name: str, tensor: torch.Tensor, letters: Sequenc
 
 
 def runs_directly(*tensors: torch.Tensor | None) -> bool:
-    """Whether a kernel function may be called past the dispatcher, which costs several times as much.
+    """Whether a CPU kernel may read these tensors as they are, past the dispatcher, which costs several times as much.
 
-    True where no argument's gradient is recorded, nothing is traced, compiled or transformed, and every argument is
-    a plain tensor or None.
+    True where every argument is None or a plain contiguous float32 tensor on the CPU, and nothing is traced, compiled
+    or transformed.
     """
     if torch.compiler.is_compiling():
         return False
-    records = torch.is_grad_enabled()
     for tensor in tensors:
-        if tensor is not None and (type(tensor) not in _PLAIN or (records and tensor.requires_grad)):
+        if tensor is not None and not (
+            type(tensor) in _PLAIN and tensor.dtype is torch.float32 and tensor.is_cpu and tensor.is_contiguous()
+        ):
             return False
     return (
         torch._C._len_torch_dispatch_stack() == 0
@@ -64,12 +66,17 @@ def runs_directly(*tensors: torch.Tensor | None) -> bool:
     )
 
 
+def records(*tensors: torch.Tensor | None) -> bool:
+    """Whether autograd wants the gradient of one of these."""
+    return torch.is_grad_enabled() and any(tensor is not None and tensor.requires_grad for tensor in tensors)
+
+
 _PLAIN = (torch.Tensor, torch.nn.Parameter)
 
 
 def check_real_floating(operator: str, **tensors: torch.Tensor) -> None:
     """Raise unless all are real floating tensors on the device of the first."""
-    device = None
+    device: torch.device | None = None
     for name, tensor in tensors.items():
         if not isinstance(tensor, torch.Tensor):
             raise TypeError(f"{operator}: {name} must be a tensor, got {type(tensor).__name__}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 
 from activefreq.ops._library import (
@@ -9,6 +11,7 @@ from activefreq.ops._library import (
     AutogradContext,
     arithmetic_type,
     check_real_floating,
+    records,
     refuse_second_derivative,
     require,
     runs_directly,
@@ -60,11 +63,39 @@ def freq_mix(
 
     Source: ActiveFreq, FreqModule, Eq. 8 to 13.
     """
-    _check(x, conv_weight, conv_bias, weight_hw, weight_hc, weight_wc)
-    if runs_directly(x, conv_weight, conv_bias, weight_hw, weight_hc, weight_wc) and x.device.type == "cpu":
-        return _freq_mix_cpu(x, conv_weight, conv_bias, weight_hw, weight_hc, weight_wc)
-    y: torch.Tensor = torch.ops.activefreq.freq_mix(x, conv_weight, conv_bias, weight_hw, weight_hc, weight_wc)
-    return y
+    weights = (conv_weight, conv_bias, weight_hw, weight_hc, weight_wc)
+    if runs_directly(x, *weights) and _fit(x, *weights):
+        if records(x, *weights):
+            return _FreqMix.apply(x, *weights)
+        y = torch.empty_like(x)
+        _launch(x, y, *weights)
+        return y
+    _check(x, *weights)
+    return torch.ops.activefreq.freq_mix(x, *weights)
+
+
+def _fit(
+    x: torch.Tensor,
+    conv_weight: torch.Tensor | None,
+    conv_bias: torch.Tensor | None,
+    weight_hw: torch.Tensor | None,
+    weight_hc: torch.Tensor | None,
+    weight_wc: torch.Tensor | None,
+) -> bool:
+    """Whether x is not empty and all shapes are right: the quick form of `_check`, which says what is wrong."""
+    if x.dim() != 4 or conv_weight is None:
+        return False
+    batch, channels, height, width = x.shape
+    quarter = channels // 4
+    return (
+        channels % 4 == 0
+        and batch * channels * height * width > 0
+        and conv_weight.shape == (quarter, 1, 3, 3)
+        and (conv_bias is None or conv_bias.shape == (quarter,))
+        and (weight_hw is None or weight_hw.shape == (quarter, height, width // 2 + 1, 2))
+        and (weight_hc is None or weight_hc.shape == (quarter, height // 2 + 1, 2))
+        and (weight_wc is None or weight_wc.shape == (quarter, width // 2 + 1, 2))
+    )
 
 
 def _check(
@@ -120,12 +151,15 @@ def _freq_mix_cpu(
 ) -> torch.Tensor:
     kind = arithmetic_type(x)
     values = x.to(kind).contiguous()
-    weights = [_dense(t, kind) for t in (conv_weight, conv_bias, weight_hw, weight_hc, weight_wc)]
     y = torch.empty(x.shape, dtype=kind)
     if y.numel():
-        call = cpu.freq_mix_double if kind == torch.float64 else cpu.freq_mix
-        call(pointer(values), pointer(y), *x.shape, *(pointer(t) for t in weights), torch.get_num_threads())
+        _launch(values, y, *(_dense(t, kind) for t in (conv_weight, conv_bias, weight_hw, weight_hc, weight_wc)))
     return y.to(x.dtype)
+
+
+def _launch(x: torch.Tensor, y: torch.Tensor, *weights: torch.Tensor | None) -> None:
+    call = cpu.freq_mix if x.dtype is torch.float32 else cpu.freq_mix_double
+    call(pointer(x), pointer(y), *x.shape, *map(pointer, weights), torch.get_num_threads())
 
 
 @torch.library.impl(LIBRARY, "freq_mix_backward", "CPU")
@@ -138,22 +172,25 @@ def _freq_mix_backward_cpu(
     weight_wc: torch.Tensor | None,
 ) -> tuple[torch.Tensor, ...]:
     kind = arithmetic_type(x)
-    gradient, values = grad.to(kind).contiguous(), x.to(kind).contiguous()
     weights = [_dense(t, kind) for t in (conv_weight, weight_hw, weight_hc, weight_wc)]
-    grad_x, *grad_weights = _gradients(x, x.shape, conv_weight, weight_hw, weight_hc, weight_wc)
-    if not x.numel():
-        return grad_x.to(x.dtype), *(t.zero_() for t in grad_weights)
-    call = cpu.freq_mix_backward_double if kind == torch.float64 else cpu.freq_mix_backward
-    call(
-        pointer(gradient),
-        pointer(values),
-        pointer(grad_x),
-        *x.shape,
-        *(pointer(t) for t in weights),
-        *(pointer(t) for t in grad_weights),
-        torch.get_num_threads(),
-    )
-    return grad_x.to(x.dtype), *grad_weights
+    grad_x, *grads = _gradients(x, x.shape, conv_weight, weight_hw, weight_hc, weight_wc)
+    if x.numel():
+        _launch_backward(grad.to(kind).contiguous(), x.to(kind).contiguous(), weights, grad_x, grads)
+    else:
+        grads = [t.zero_() for t in grads]
+    return grad_x.to(x.dtype), *grads
+
+
+def _launch_backward(
+    grad: torch.Tensor,
+    x: torch.Tensor,
+    weights: Sequence[torch.Tensor | None],
+    grad_x: torch.Tensor,
+    grad_weights: Sequence[torch.Tensor],
+) -> None:
+    call = cpu.freq_mix_backward if x.dtype is torch.float32 else cpu.freq_mix_backward_double
+    addresses = [*map(pointer, weights), *map(pointer, grad_weights)]
+    call(pointer(grad), pointer(x), pointer(grad_x), *x.shape, *addresses, torch.get_num_threads())
 
 
 def _gradients(
@@ -223,6 +260,27 @@ def _differentiate(ctx: AutogradContext, grad: torch.Tensor) -> tuple[torch.Tens
     return grad_x, *(
         None if t is None else g.to(t.dtype) for t, g in zip(weights, [grad_conv, grad_bias, *grads], strict=True)
     )
+
+
+class _FreqMix(torch.autograd.Function):
+    """The same derivative without the dispatcher, for what `runs_directly`."""
+
+    @staticmethod
+    def forward(ctx: AutogradContext, x: torch.Tensor, *weights: torch.Tensor | None) -> torch.Tensor:
+        y = torch.empty_like(x)
+        _launch(x, y, *weights)
+        ctx.save_for_backward(x, *weights)
+        return y
+
+    @staticmethod
+    def backward(ctx: AutogradContext, grad: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        if torch.is_grad_enabled() or not any(ctx.needs_input_grad[1:]):
+            return _differentiate(ctx, grad)
+        x, conv_weight, conv_bias, *spectra = ctx.saved_tensors
+        grad_x, *grads = _gradients(x, x.shape, conv_weight, *spectra)
+        _launch_backward(grad.contiguous(), x, [conv_weight, *spectra], grad_x, grads)
+        weights = (conv_weight, conv_bias, *spectra)
+        return grad_x, *(None if t is None else g for t, g in zip(weights, grads, strict=True))
 
 
 torch.library.register_autograd("activefreq::freq_mix", _differentiate, setup_context=_save, lib=LIBRARY)

@@ -13,6 +13,7 @@ from activefreq.ops._library import (
     AutogradContext,
     arithmetic_type,
     check_real_floating,
+    records,
     refuse_second_derivative,
     require,
     runs_directly,
@@ -53,60 +54,69 @@ def spectral_filter(x: torch.Tensor, weight: torch.Tensor, axes: Sequence[int] =
 
     Source: GFNet (Rao et al. 2021), MEW-UNet (Ruan et al. 2022).
     """
-    axes = _check(x, weight, axes)
-    if runs_directly(x, weight) and x.device.type == "cpu":
-        return _spectral_filter_cpu(x, weight, axes)
-    y: torch.Tensor = torch.ops.activefreq.spectral_filter(x, weight, axes)
-    return y
-
-
-def _check(x: torch.Tensor, weight: torch.Tensor, axes: Sequence[int]) -> list[int]:
+    if isinstance(weight, torch.Tensor) and runs_directly(x, weight):
+        table = _axis_table(x.shape, weight.shape, tuple(axes))
+        if not records(x, weight):
+            y = torch.empty_like(x)
+            _launch(x, y, weight, table)
+            return y
+        return _SpectralFilter.apply(x, weight, axes)
     check_real_floating("spectral_filter", x=x, weight=weight)
-    dims = x.dim()
+    return torch.ops.activefreq.spectral_filter(x, weight, _check_shapes(x.shape, weight.shape, axes))
+
+
+def _check_shapes(shape: Sequence[int], weight_shape: Sequence[int], axes: Sequence[int]) -> list[int]:
+    """Raise where a shape or an axis is wrong; return the axes counted from the front."""
+    dims = len(shape)
     require(dims <= _MAX_DIMENSIONS, f"spectral_filter: x must have at most {_MAX_DIMENSIONS} dimensions, got {dims}")
     wrong = f"spectral_filter: axes must be two or three distinct dimensions of x, got {tuple(axes)} for {dims}-d x"
     require(all(-dims <= axis < dims for axis in axes), wrong)
     positive = [axis % dims for axis in axes]
     require(len(positive) in (2, 3) and len(set(positive)) == len(positive), wrong)
     require(
-        all(x.shape[axis] > 0 for axis in positive),
-        f"spectral_filter: transformed axes {tuple(positive)} of x must not be empty, got shape {tuple(x.shape)}",
+        all(shape[axis] > 0 for axis in positive),
+        f"spectral_filter: transformed axes {tuple(positive)} of x must not be empty, got shape {tuple(shape)}",
     )
-    half = positive[-1]
     allowed = [
-        (size // 2 + 1,) if axis == half else (size,) if axis in positive else (1, size)
-        for axis, size in enumerate(x.shape)
+        (size // 2 + 1,) if axis == positive[-1] else (size,) if axis in positive else (1, size)
+        for axis, size in enumerate(shape)
     ]
-    fits = weight.dim() == dims + 1 and all(n in sizes for n, sizes in zip(weight.shape, [*allowed, (2,)], strict=True))
-    if not fits:
-        expected = ", ".join([*(" or ".join(str(n) for n in dict.fromkeys(sizes)) for sizes in allowed), "2"])
-        raise ValueError(f"spectral_filter: weight must have shape ({expected}), got {tuple(weight.shape)}")
+    allowed.append((2,))
+    if len(weight_shape) != dims + 1 or any(n not in fit for n, fit in zip(weight_shape, allowed, strict=True)):
+        expected = ", ".join(" or ".join(str(n) for n in dict.fromkeys(sizes)) for sizes in allowed)
+        raise ValueError(f"spectral_filter: weight must have shape ({expected}), got {tuple(weight_shape)}")
     return positive
 
 
 @functools.lru_cache(maxsize=256)
 def _axis_table(shape: tuple[int, ...], weight_shape: tuple[int, ...], axes: tuple[int, ...]) -> list[tuple[int, ...]]:
     """(size, stride, weight stride) as `csrc/bindings/cpu.cpp` wants them: outer, middle, half, the others."""
+    positive = _check_shapes(shape, weight_shape, axes)
     strides, weight_strides = [1] * len(shape), [2] * len(shape)
     for axis in range(len(shape) - 2, -1, -1):
         strides[axis] = strides[axis + 1] * shape[axis + 1]
         weight_strides[axis] = weight_strides[axis + 1] * weight_shape[axis + 1]
     rows = [
-        (shape[i], strides[i], weight_strides[i] if i in axes or weight_shape[i] > 1 else 0) for i in range(len(shape))
+        (size, strides[axis], weight_strides[axis] if axis in positive or weight_shape[axis] > 1 else 0)
+        for axis, size in enumerate(shape)
     ]
-    middle = rows[axes[1]] if len(axes) == 3 else (1, 0, 0)
-    return [rows[axes[0]], middle, rows[axes[-1]], *(row for i, row in enumerate(rows) if i not in axes)]
+    middle = rows[positive[1]] if len(positive) == 3 else (1, 0, 0)
+    others = (row for axis, row in enumerate(rows) if axis not in positive)
+    return [rows[positive[0]], middle, rows[positive[-1]], *others]
+
+
+def _launch(x: torch.Tensor, y: torch.Tensor, weight: torch.Tensor, table: list[tuple[int, ...]]) -> None:
+    if y.numel():
+        call = cpu.spectral_filter if x.dtype is torch.float32 else cpu.spectral_filter_double
+        call(pointer(x), pointer(y), pointer(weight), table, False, torch.get_num_threads())
 
 
 @torch.library.impl(LIBRARY, "spectral_filter", "CPU")
 def _spectral_filter_cpu(x: torch.Tensor, weight: torch.Tensor, axes: Sequence[int]) -> torch.Tensor:
     kind = arithmetic_type(x)
-    values, spectrum = x.to(kind).contiguous(), weight.to(kind).contiguous()
     y = torch.empty(x.shape, dtype=kind)
-    if y.numel():
-        table = _axis_table(tuple(x.shape), tuple(weight.shape), tuple(axes))
-        call = cpu.spectral_filter_double if kind == torch.float64 else cpu.spectral_filter
-        call(pointer(values), pointer(y), pointer(spectrum), table, False, torch.get_num_threads())
+    table = _axis_table(x.shape, weight.shape, tuple(axes))
+    _launch(x.to(kind).contiguous(), y, weight.to(kind).contiguous(), table)
     return y.to(x.dtype)
 
 
@@ -115,22 +125,27 @@ def _spectral_filter_backward_cpu(
     grad: torch.Tensor, x: torch.Tensor, weight: torch.Tensor, axes: Sequence[int]
 ) -> tuple[torch.Tensor, torch.Tensor]:
     kind = arithmetic_type(x)
-    gradient, values, spectrum = (t.to(kind).contiguous() for t in (grad, x, weight))
     grad_x, grad_weight = torch.empty(x.shape, dtype=kind), torch.empty(weight.shape, dtype=kind)
-    if not x.numel():
-        return grad_x.to(x.dtype), torch.zeros_like(weight, memory_format=torch.contiguous_format)
-    table = _axis_table(tuple(x.shape), tuple(weight.shape), tuple(axes))
-    call = cpu.spectral_filter_backward_double if kind == torch.float64 else cpu.spectral_filter_backward
-    call(
-        pointer(gradient),
-        pointer(values),
-        pointer(grad_x),
-        pointer(spectrum),
-        pointer(grad_weight),
-        table,
-        torch.get_num_threads(),
-    )
+    table = _axis_table(x.shape, weight.shape, tuple(axes))
+    dense = (t.to(kind).contiguous() for t in (grad, x, weight))
+    _launch_backward(*dense, grad_x, grad_weight, table)
     return grad_x.to(x.dtype), grad_weight.to(weight.dtype)
+
+
+def _launch_backward(
+    grad: torch.Tensor,
+    x: torch.Tensor,
+    weight: torch.Tensor,
+    grad_x: torch.Tensor,
+    grad_weight: torch.Tensor,
+    table: list[tuple[int, ...]],
+) -> None:
+    if not x.numel():
+        grad_weight.zero_()
+        return
+    call = cpu.spectral_filter_backward if x.dtype is torch.float32 else cpu.spectral_filter_backward_double
+    tensors = (grad, x, grad_x, weight, grad_weight)
+    call(*map(pointer, tensors), table, torch.get_num_threads())
 
 
 @torch.library.impl(LIBRARY, "spectral_filter", "CUDA")
@@ -183,6 +198,28 @@ def _differentiate(ctx: _Context, grad: torch.Tensor) -> tuple[torch.Tensor | No
         return torch.ops.activefreq.spectral_filter(grad, conjugate(weight), ctx.axes), None, None
     grad_x, grad_weight = torch.ops.activefreq.spectral_filter_backward(grad, x, weight, ctx.axes)
     return grad_x, grad_weight, None
+
+
+class _SpectralFilter(torch.autograd.Function):
+    """The same derivative without the dispatcher, for what `runs_directly`."""
+
+    @staticmethod
+    def forward(ctx: _Context, x: torch.Tensor, weight: torch.Tensor, axes: Sequence[int]) -> torch.Tensor:
+        ctx.save_for_backward(x, weight)
+        ctx.axes = [axis % x.dim() for axis in axes]
+        y = torch.empty_like(x)
+        _launch(x, y, weight, _axis_table(x.shape, weight.shape, tuple(axes)))
+        return y
+
+    @staticmethod
+    def backward(ctx: _Context, grad: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        if torch.is_grad_enabled() or not ctx.needs_input_grad[1]:
+            return _differentiate(ctx, grad)
+        x, weight = ctx.saved_tensors
+        grad_x, grad_weight = torch.empty_like(x), torch.empty_like(weight)
+        table = _axis_table(x.shape, weight.shape, tuple(ctx.axes))
+        _launch_backward(grad.contiguous(), x, weight, grad_x, grad_weight, table)
+        return grad_x, grad_weight, None
 
 
 torch.library.register_autograd("activefreq::spectral_filter", _differentiate, setup_context=_save, lib=LIBRARY)

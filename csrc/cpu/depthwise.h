@@ -1,13 +1,11 @@
-// Depth-wise 3x3 convolution with zero padding 1, forward and backward.
+// Depth-wise 3x3 convolution with zero padding 1, forward and backward, one plane at a time.
 //
-// A plane is one run of height x width points, so that narrow planes fill the lanes too. A tap to the left is then
-// the point before, which for the first column lies in the row above: its sum is masked out there, once for the
-// three taps of a side, and likewise on the right. Above and below, a padded copy holds zeros.
+// The plane is copied into rows with zeros around them; then each block of kLanes columns walks down the rows: an
+// input row is loaded once (left, centre, right) and adds to the three output rows that it reaches.
 #pragma once
 #include <algorithm>
 
 #include "cpu/lanes.h"
-#include "cpu/workspace.h"
 
 namespace activefreq::AF_ISA {
 
@@ -15,25 +13,25 @@ template <class T>
 class Depthwise {
  public:
   Depthwise(int64_t height, int64_t width)
-      : width_(width), points_(height * width), lead_(round_up(width + 1)), masks_(2 * round_up(points_) * sizeof(T)) {
-    Integer* first = not_first();
-    Integer* last = not_last();
-    for (int64_t i = 0; i < points_; ++i) {
-      first[i] = i % width == 0 ? 0 : -1;
-      last[i] = i % width == width - 1 ? 0 : -1;
-    }
-    std::fill(first + points_, first + round_up(points_), Integer{0});
-    std::fill(last + points_, last + round_up(points_), Integer{0});
-  }
+      : height_(height),
+        width_(width),
+        pitch_((width / kLanes<T> + 1) * kLanes<T>),  // at least one zero behind each row, which is before the next
+        tail_(mask_of(LaneMask<T>{0, static_cast<int>((width - 1) % kLanes<T>) + 1})) {}
 
-  int64_t padded_size() const { return lead_ + round_up(points_) + round_up(width_ + 1 + kLanes<T>); }
+  int64_t padded_size() const { return (height_ + 2) * pitch_ + 2 * kLanes<T>; }
 
-  // Returns the plane's first point in `memory`, padded_size() long; zeros before and behind it.
+  // Returns the place of the plane's first point in `memory`, padded_size() long.
   const T* pad(const T* plane, T* memory) const {
-    T* begin = memory + lead_;
+    T* begin = memory + kLanes<T> + pitch_;
     std::fill(memory, begin, T{0});
-    std::memcpy(begin, plane, points_ * sizeof(T));
-    std::fill(begin + points_, memory + padded_size(), T{0});
+    for (int64_t y = 0; y < height_; ++y) {
+      const T* row = plane + y * width_;
+      T* to = begin + y * pitch_;
+      int64_t x = 0;
+      for (; x + kLanes<T> <= width_; x += kLanes<T>) store<T>(to + x, load<T>(row + x));
+      store<T>(to + x, x < width_ ? load_lanes(row + x, tail_, Vector<T>{}) : Vector<T>{});
+    }
+    std::fill(begin + height_ * pitch_, memory + padded_size(), T{0});
     return begin;
   }
 
@@ -41,53 +39,50 @@ class Depthwise {
   void filter(const T* padded, const T* weight, bool flipped, T bias, T* y) const {
     T tap[9];
     for (int i = 0; i < 9; ++i) tap[i] = weight[flipped ? 8 - i : i];
-    const auto block = [&](int64_t i) __attribute__((always_inline)) {
-      Vector<T> side[3];
-#pragma GCC unroll 3
-      for (int s = 0; s < 3; ++s) {
-        const T* x = padded + i + s - 1;
-        side[s] = load<T>(x - width_) * tap[s] + load<T>(x) * tap[3 + s] + load<T>(x + width_) * tap[6 + s];
+    for (int64_t column = 0; column < width_; column += kLanes<T>) {
+      const bool whole = column + kLanes<T> <= width_;
+      Vector<T> here = Vector<T>{} + bias, below = here;  // sums so far of this row and of the next
+      for (int64_t row = -1; row <= height_; ++row) {     // of the input
+        const T* x = padded + row * pitch_ + column;
+        const Vector<T> left = load<T>(x - 1), centre = load<T>(x), right = load<T>(x + 1);
+        const Vector<T> above = here + left * tap[6] + centre * tap[7] + right * tap[8];
+        here = below + left * tap[3] + centre * tap[4] + right * tap[5];
+        below = left * tap[0] + centre * tap[1] + right * tap[2] + bias;
+        if (row < 1) continue;
+        T* out = y + (row - 1) * width_ + column;
+        whole ? store<T>(out, above) : store_lanes(out, tail_, above);
       }
-      return side[1] + bias + masked(side[0], not_first() + i) + masked(side[2], not_last() + i);
-    };
-    int64_t i = 0;
-    for (; i + kLanes<T> <= points_; i += kLanes<T>) store<T>(y + i, block(i));
-    if (i < points_) store_lanes(y + i, mask_of(LaneMask<T>{0, static_cast<int>(points_ - i)}), block(i));
+    }
   }
 
-  // sums[tap] += g x at that tap, sums[9] += g, per lane.
+  // sums[tap] += g x at that tap, sums[9] += g, per lane. Both padded: the gradient's zeros end the sums.
   void add_gradient(const T* padded, const T* padded_gradient, Vector<T>* sums) const {
     Vector<T> sum[10];
     for (int i = 0; i < 10; ++i) sum[i] = sums[i];
-    for (int64_t i = 0; i < points_; i += kLanes<T>) {
-      const Vector<T> g = load<T>(padded_gradient + i);
-      const Vector<T> side[3] = {masked(g, not_first() + i), g, masked(g, not_last() + i)};
+    for (int64_t column = 0; column < width_; column += kLanes<T>) {
+      Vector<T> above = {}, here = {};  // gradient rows row - 1 and row
+      for (int64_t row = -1; row <= height_; ++row) {
+        const T* x = padded + row * pitch_ + column;
+        const Vector<T> left = load<T>(x - 1), centre = load<T>(x), right = load<T>(x + 1);
+        const Vector<T> below = row < height_ ? load<T>(padded_gradient + (row + 1) * pitch_ + column) : Vector<T>{};
+        const Vector<T> gradient[3] = {below, here, above};
 #pragma GCC unroll 3
-      for (int s = 0; s < 3; ++s) {
-        const T* x = padded + i + s - 1;
-        sum[s] += side[s] * load<T>(x - width_);
-        sum[3 + s] += side[s] * load<T>(x);
-        sum[6 + s] += side[s] * load<T>(x + width_);
+        for (int i = 0; i < 3; ++i) {
+          sum[3 * i] += gradient[i] * left;
+          sum[3 * i + 1] += gradient[i] * centre;
+          sum[3 * i + 2] += gradient[i] * right;
+        }
+        sum[9] += here;
+        above = here;
+        here = below;
       }
-      sum[9] += g;
     }
     for (int i = 0; i < 10; ++i) sums[i] = sum[i];
   }
 
  private:
-  using Integer = std::conditional_t<sizeof(T) == 4, int32_t, int64_t>;
-
-  static int64_t round_up(int64_t n) { return (n + kLanes<T> - 1) / kLanes<T> * kLanes<T>; }
-  Integer* not_first() const { return static_cast<Integer*>(masks_.data()); }
-  Integer* not_last() const { return not_first() + round_up(points_); }
-
-  static AF_INLINE Vector<T> masked(Vector<T> v, const Integer* mask) {
-    const Vector<Integer> bits = load<Integer>(mask);
-    return (Vector<T>)((Vector<Integer>)v & bits);
-  }
-
-  int64_t width_, points_, lead_;
-  Workspace masks_;
+  int64_t height_, width_, pitch_;
+  Mask<T> tail_;
 };
 
 }  // namespace activefreq::AF_ISA
