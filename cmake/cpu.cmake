@@ -15,7 +15,8 @@ set(ACTIVEFREQ_CPU_OPERATORS
 set(ACTIVEFREQ_WARNINGS -Wall -Wextra -Werror=return-type)
 # Contraction (a*b+c in one rounding) would let two builds choose different clicks. Files whose results
 # decide no click turn it on again for themselves.
-set(ACTIVEFREQ_ARITHMETIC -ffp-contract=off -fno-math-errno)
+# -fno-trapping-math lets the compiler turn a choice between two values into a blend; it changes no value.
+set(ACTIVEFREQ_ARITHMETIC -ffp-contract=off -fno-math-errno -fno-trapping-math)
 set_source_files_properties(csrc/cpu/freq_mix.cpp csrc/cpu/line_transform.cpp csrc/cpu/spectral_filter.cpp
   PROPERTIES COMPILE_OPTIONS "-ffp-contract=fast;-Wno-psabi")
 

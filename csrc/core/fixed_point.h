@@ -1,5 +1,6 @@
 // What a pixel adds to a region, as integers: sums of integers do not depend on their order. Mirrors
-// activefreq/reference/fixed_point.py operation by operation; contraction is off, so that every build agrees bit for bit.
+// activefreq/reference/fixed_point.py operation by operation; contraction is off, so that every build agrees bit for
+// bit.
 #pragma once
 #include <cstring>
 
@@ -7,11 +8,12 @@
 
 namespace activefreq::AF_ISA {
 
-constexpr int32_t kOne = 1 << 30;  // stands for 1: values are counted in steps of 2^-30
+constexpr int32_t kOne = 1 << 30;         // stands for 1: values are counted in steps of 2^-30
 constexpr float kTiny = 1.17549435e-38f;  // 2^-126, the smallest normal float, the floor under every logarithm
 
-// Natural logarithm of a normal, positive number. x = 2^e m with sqrt(1/2) <= m < sqrt(2); s = (m - 1) / (m + 1), z = s^2;
-// log m = 2 artanh s = 2 s (1 + z/3 + z^2/5 + z^3/7 + z^4/9 + ...), and z < 0.0295 leaves the next term below 3e-9.
+// Natural logarithm of a normal, positive number. x = 2^e m with sqrt(1/2) <= m < sqrt(2); s = (m - 1) / (m + 1), z =
+// s^2; log m = 2 artanh s = 2 s (1 + z/3 + z^2/5 + z^3/7 + z^4/9 + ...), and z < 0.0295 leaves the next term below
+// 3e-9.
 AF_HOST_DEVICE inline float log_positive(float x) {
   int32_t bits;
   std::memcpy(&bits, &x, sizeof bits);

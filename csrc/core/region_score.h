@@ -47,7 +47,8 @@ AF_HOST_DEVICE inline float region_score(const ClickRule& rule, const RegionTota
   const double uncertainty = group_uncertainty(rule, totals, positive);
   const double score =
       rule.weights[0] * (totals.entropy_max / one) + rule.weights[1] * (static_cast<double>(totals.entropy) / scale);
-  return static_cast<float>(score + rule.weights[2] * uncertainty) + 0.f;  // minus zero becomes zero: they tie everywhere
+  return static_cast<float>(score + rule.weights[2] * uncertainty) +
+         0.f;  // minus zero becomes zero: they tie everywhere
 }
 
 // distance_error and distance_entropy maximise d^2 w^2 with w in steps of 2^-16: below 2^28 * 2^32.

@@ -12,13 +12,13 @@ enum class ClickStatus : uint8_t { done, not_finite };
 
 struct ClickRule {
   Strategy strategy;
-  Reading reading;         // what acselect maximises
-  Placement placement;     // which pixel of the region
-  int32_t connectivity;    // 4 or 8
-  float threshold;         // predicted object where prob > threshold
-  float rgu_eps;           // floor under the logarithm of Eq. 3
-  int32_t min_area;        // smaller regions are considered only where no eligible region is this large
-  double weights[3];       // of largest entropy, mean entropy, group uncertainty (Eq. 6)
+  Reading reading;       // what acselect maximises
+  Placement placement;   // which pixel of the region
+  int32_t connectivity;  // 4 or 8
+  float threshold;       // predicted object where prob > threshold
+  float rgu_eps;         // floor under the logarithm of Eq. 3
+  int32_t min_area;      // smaller regions are considered only where no eligible region is this large
+  double weights[3];     // of largest entropy, mean entropy, group uncertainty (Eq. 6)
 };
 
 struct SelectClick {
@@ -28,9 +28,9 @@ struct SelectClick {
   const int64_t* seed;     // (batch)
   int32_t *y, *x;          // (batch), -1 where not valid
   uint8_t *positive, *valid;
-  int32_t* area;           // of the region that holds the click
-  float* score;            // of that region, or the click's squared distance
-  ClickStatus* status;     // not_finite: prob holds NaN or infinity, nothing else of this image is written
+  int32_t* area;                 // of the region that holds the click
+  float* score;                  // of that region, or the click's squared distance
+  ClickStatus* status;           // not_finite: prob holds NaN or infinity, nothing else of this image is written
   int64_t batch, height, width;  // height, width <= 32767, height * width < 2^31
   ClickRule rule;
 };

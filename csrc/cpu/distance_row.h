@@ -8,6 +8,7 @@
 // run is halved until 16 pixels are left, and the best columns of the neighbouring middles bound the search: the work
 // per level is the length of the run, whatever the distances.
 #pragma once
+#include "cpu/bit_words.h"
 #include "cpu/buffer.h"
 
 namespace activefreq::AF_ISA {
@@ -47,47 +48,39 @@ class DistanceRow {
 
  private:
   static constexpr int kBlock = 64, kReach = 181, kMargin = 192, kLanes = 16;
-  static constexpr int kPatience = 48;  // offsets after which the other method is cheaper
+  static constexpr int kPatience = 96;           // offsets after which the other method is cheaper
+  static constexpr int32_t kNoColumn = 1 << 29;  // more than any squared distance, and leaves room to add one
   typedef uint16_t Block __attribute__((vector_size(2 * kBlock)));
+  typedef int32_t Lanes __attribute__((vector_size(4 * kLanes)));
+  static constexpr Lanes kLane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
 
-  static Block load(const uint16_t* values) {
-    Block block;
-    std::memcpy(&block, values, sizeof block);
-    return block;
+  template <class Vector, class Value>
+  static void load(Vector& vector, const Value* values) {  // not returned: that would depend on the instruction set
+    std::memcpy(&vector, values, sizeof vector);
   }
 
   // False where some pixel is farther than kPatience.
   static bool search_block(const uint16_t* near, uint16_t* result) {
-    Block best = load(near);
-    int farthest = kReach * kReach;
-    for (int offset = 1; offset * offset < farthest; ++offset) {
+    Block best, left, right;
+    load(best, near);
+    for (int offset = 1; any_above(best, static_cast<uint16_t>(offset * offset)); ++offset) {
       if (offset > kPatience) return false;
-      const Block left = load(near - offset), right = load(near + offset);
+      load(left, near - offset), load(right, near + offset);
       const Block nearer = (left < right ? left : right) + static_cast<uint16_t>(offset * offset);
       best = nearer < best ? nearer : best;
-      if (offset % 4 == 1) farthest = largest(best);
     }
     std::memcpy(result, &best, sizeof best);
     return true;
   }
 
-  static int largest(const Block& block) {
-    uint16_t values[kBlock], most = 0;
-    std::memcpy(values, &block, sizeof values);
-    for (const uint16_t value : values) most = std::max(most, value);
-    return most;
-  }
-
   // Foreground [begin, end) with background, or the outside, on both sides.
   void long_run(const uint16_t* column, int64_t begin, int64_t end, int32_t* squared) {
-    // Index 0 of height_ is column begin - 1.
     const int64_t length = end - begin;
-    int32_t* height = height_.of(length + 2);
-    height[0] = height[length + 1] = 0;
-    for (int64_t i = 0; i < length; ++i) {
-      const int32_t c = column[begin + i];
-      height[i + 1] = c * c;
-    }
+    int32_t* height = height_.of(length + 2 + kLanes);  // c^2 of columns begin - 1 to end
+    height[0] = 0;
+    for (int64_t i = 0; i < length; ++i) height[i + 1] = column[begin + i] * column[begin + i];
+    height[length + 1] = 0;
+    std::fill_n(height + length + 2, kLanes, kNoColumn);
     divide(height, squared + begin - 1, 1, length + 1, 0, length + 1);
   }
 
@@ -99,31 +92,32 @@ class DistanceRow {
       divide(height, squared, first, middle, low, best);
       first = middle, low = best;
     }
-    int32_t result[kLanes], distance[kLanes], odd[kLanes];
-    for (int i = 0; i < kLanes; ++i) {
-      const int32_t offset = static_cast<int32_t>(first + i - low);
-      result[i] = INT32_MAX, distance[i] = offset * offset, odd[i] = 1 - 2 * offset;
-    }
+    const Lanes offset = kLane + static_cast<int32_t>(first - low);
+    Lanes result = Lanes{} + kNoColumn, distance = offset * offset, odd = 1 - 2 * offset;
     for (int64_t s = low; s <= high; ++s) {
-      const int32_t top = height[s];
-      for (int i = 0; i < kLanes; ++i) {
-        result[i] = std::min(result[i], distance[i] + top);
-        distance[i] += odd[i], odd[i] += 2;  // (o - 1)^2 = o^2 + 1 - 2 o
-      }
+      const Lanes here = distance + height[s];
+      result = here < result ? here : result;
+      distance += odd, odd += 2;  // (o - 1)^2 = o^2 + 1 - 2 o
     }
-    std::copy(result, result + (last - first), squared + first);
+    std::memcpy(squared + first, &result, static_cast<size_t>(last - first) * sizeof(int32_t));
   }
 
+  // A column in [low, high] that is nearest to x. Columns beyond `high` may be looked at: they are no nearer.
   static int64_t best_column(const int32_t* height, int64_t x, int64_t low, int64_t high) {
-    int32_t best = INT32_MAX;
-    for (int64_t s = low; s <= high; ++s) {
-      const int32_t offset = static_cast<int32_t>(x - s);
-      best = std::min(best, height[s] + offset * offset);
+    Lanes best = Lanes{} + INT32_MAX, where = {}, column = kLane + static_cast<int32_t>(low);
+    Lanes offset = static_cast<int32_t>(x) - column;
+    for (int64_t s = low; s <= high; s += kLanes) {
+      Lanes here;
+      load(here, height + s);
+      here += offset * offset;
+      where = here < best ? column : where;
+      best = here < best ? here : best;
+      column += kLanes, offset -= kLanes;
     }
-    for (int64_t s = low;; ++s) {
-      const int32_t offset = static_cast<int32_t>(x - s);
-      if (height[s] + offset * offset == best) return s;
-    }
+    int lane = 0;
+    for (int i = 1; i < kLanes; ++i)
+      if (best[i] < best[lane]) lane = i;
+    return std::min<int64_t>(where[lane], high);
   }
 
   Buffer<uint16_t> near_;

@@ -16,6 +16,49 @@ int32_t largest_magnitude(const float* prob, int64_t count) {
   return most;
 }
 
+// Two streams, each line used for a moment: the hardware runs too little ahead of that by itself. Addresses past the
+// end do no harm.
+inline void fetch_ahead(const float* prob, const int8_t* target) {
+  constexpr int kAhead = 2048, kLine = 64 / sizeof(float);
+  for (int i = 0; i < 64; i += kLine) __builtin_prefetch(prob + kAhead + i);
+  __builtin_prefetch(target + kAhead);
+}
+
+constexpr int kLanes = 16;
+typedef int32_t Lanes __attribute__((vector_size(4 * kLanes)));
+
+int32_t add_lanes(const Lanes& lanes) {
+  int32_t total = 0;
+  for (int i = 0; i < kLanes; ++i) total += lanes[i];
+  return total;
+}
+int32_t largest_lane(const Lanes& lanes) {
+  int32_t most = 0;
+  for (int i = 0; i < kLanes; ++i) most = std::max(most, lanes[i]);
+  return most;
+}
+
+struct RunSum {
+  int64_t sum;
+  int32_t most;
+};
+
+// Values of columns first to last, at most 2^30 each. Sums are kept in two halves of 15 bits: 2^15 columns fit 32 bits.
+template <bool kMost>
+RunSum sum_of_run(const int32_t* values, int first, int last) {
+  if (first == last) return {values[first], values[first]};
+  constexpr Lanes kLane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+  Lanes low = {}, high = {}, most = {};
+  for (int x = first; x <= last; x += kLanes) {
+    Lanes value;
+    std::memcpy(&value, values + x, sizeof value);
+    value &= kLane <= last - x;
+    low += value & 0x7fff, high += value >> 15;
+    if (kMost) most = value > most ? value : most;
+  }
+  return {(int64_t{add_lanes(high)} << 15) + add_lanes(low), kMost ? largest_lane(most) : 0};
+}
+
 }  // namespace
 
 ClickStatus ErrorRegions::read(const ImageView& image, const ClickRule& rule) {
@@ -27,7 +70,7 @@ ClickStatus ErrorRegions::read(const ImageView& image, const ClickRule& rule) {
   }
   for (auto& row : words_) row.of(words + 1)[words] = 0;
   clicked_words_.of(words + 1);
-  values_.of(64 * words), entropies_.of(64 * words);
+  values_.of(64 * words + kLanes), entropies_.of(64 * words + kLanes);
 
   int32_t magnitude = 0;
   for (int64_t y = 0; y < image.height; ++y) {
@@ -62,7 +105,10 @@ void ErrorRegions::read_row(const ImageView& image, int64_t y, float threshold) 
     words_[1][k] = predicted & ~(object | ignored) & inside;
   };
   const int64_t full = image.width / 64, rest = image.width % 64;
-  for (int64_t k = 0; k < full; ++k) read_word(k, prob + 64 * k, target + 64 * k, ~uint64_t{0});
+  for (int64_t k = 0; k < full; ++k) {
+    fetch_ahead(prob + 64 * k, target + 64 * k);
+    read_word(k, prob + 64 * k, target + 64 * k, ~uint64_t{0});
+  }
   if (rest)
     read_word(full, Tail<float>(prob + 64 * full, rest).values, Tail<int8_t>(target + 64 * full, rest).values,
               first_bits(rest));
@@ -78,36 +124,30 @@ void ErrorRegions::fill_values(const float* prob, int64_t width, float threshold
     int32_t *values = values_.data() + first, *entropies = entropies_.data() + first;
     if (statistics == Statistics::error || statistics == Statistics::all)
       for (int64_t i = 0; i < count; ++i) values[i] = fixed_error(p[i], !(p[i] > threshold));
-    else if (statistics == Statistics::doubt)
+    if (statistics == Statistics::doubt)
       for (int64_t i = 0; i < count; ++i) values[i] = fixed_doubt(p[i]);
-    if (statistics == Statistics::entropy)
-      for (int64_t i = 0; i < count; ++i) values[i] = fixed_entropy(p[i]);
-    else if (statistics == Statistics::all)
+    if (statistics == Statistics::entropy || statistics == Statistics::all)
       for (int64_t i = 0; i < count; ++i) entropies[i] = fixed_entropy(p[i]);
   }
 }
 
 void ErrorRegions::measure_row(ErrorClass& errors, int64_t y, Statistics statistics) {
-  const int32_t *row = errors.runs.row(), count = errors.runs.count(), kept = row[y];
+  const int32_t count = errors.runs.count(), kept = errors.runs.row()[y];
   const uint16_t *begin = errors.runs.begin(), *end = errors.runs.end();
+  const int32_t* values = (statistics == Statistics::entropy ? entropies_ : values_).data();
   int64_t* sum = errors.sum.grow(count, kept);
-  for (int32_t run = kept; run < count; ++run) {
-    int64_t total = 0;
-    for (int x = begin[run]; x <= end[run]; ++x) total += values_[x];
-    sum[run] = total;
+  if (statistics != Statistics::all) {
+    for (int32_t run = kept; run < count; ++run) sum[run] = sum_of_run<false>(values, begin[run], end[run]).sum;
+    return;
   }
-  if (statistics != Statistics::all) return;
+  const int32_t* entropies = entropies_.data();
   int64_t* entropy_sum = errors.entropy_sum.grow(count, kept);
   int32_t *error_max = errors.error_max.grow(count, kept), *entropy_max = errors.entropy_max.grow(count, kept);
   for (int32_t run = kept; run < count; ++run) {
-    int64_t total = 0;
-    int32_t largest_error = 0, largest_entropy = 0;
-    for (int x = begin[run]; x <= end[run]; ++x) {
-      total += entropies_[x];
-      largest_error = std::max(largest_error, values_[x]);
-      largest_entropy = std::max(largest_entropy, entropies_[x]);
-    }
-    entropy_sum[run] = total, error_max[run] = largest_error, entropy_max[run] = largest_entropy;
+    const RunSum error = sum_of_run<true>(values, begin[run], end[run]);
+    const RunSum entropy = sum_of_run<true>(entropies, begin[run], end[run]);
+    sum[run] = error.sum, error_max[run] = error.most;
+    entropy_sum[run] = entropy.sum, entropy_max[run] = entropy.most;
   }
 }
 
@@ -121,22 +161,26 @@ void ErrorRegions::record_clicked(ErrorClass& errors, const uint64_t* words, int
 
 void ErrorClass::merge(Statistics statistics) {
   const int32_t count = runs.count();
-  int32_t *parent = runs.parent(), *pixels = area.of(count);
-  for (int32_t i = 0; i < count; ++i) {  // a parent comes before its children, so it already points at the first run
-    const int32_t first = parent[i] = parent[parent[i]], length = runs.end()[i] - runs.begin()[i] + 1;
-    pixels[i] = length;
-    if (first != i) pixels[first] += length;
+  int32_t *parent = runs.parent(), *first = components.of(count), *other = joined.of(count), *pixels = area.of(count);
+  // Which runs are first is random in noise: both lists are written without a branch.
+  component_count = 0;
+  int32_t others = 0;
+  for (int32_t run = 0; run < count; ++run) {
+    // A parent comes before its children, so it already points at the first run.
+    parent[run] = parent[parent[run]];
+    pixels[run] = runs.end()[run] - runs.begin()[run] + 1;
+    first[component_count] = other[others] = run;
+    component_count += parent[run] == run, others += parent[run] != run;
   }
+  for (int32_t i = 0; i < others; ++i) pixels[parent[other[i]]] += pixels[other[i]];
   if (statistics != Statistics::none)
-    for (int32_t i = 0; i < count; ++i)
-      if (parent[i] != i) sum[parent[i]] += sum[i];
+    for (int32_t i = 0; i < others; ++i) sum[parent[other[i]]] += sum[other[i]];
   if (statistics == Statistics::all)
-    for (int32_t i = 0; i < count; ++i) {
-      const int32_t first = parent[i];
-      if (first == i) continue;
-      entropy_sum[first] += entropy_sum[i];
-      error_max[first] = std::max(error_max[first], error_max[i]);
-      entropy_max[first] = std::max(entropy_max[first], entropy_max[i]);
+    for (int32_t i = 0; i < others; ++i) {
+      const int32_t run = other[i], to = parent[run];
+      entropy_sum[to] += entropy_sum[run];
+      error_max[to] = std::max(error_max[to], error_max[run]);
+      entropy_max[to] = std::max(entropy_max[to], entropy_max[run]);
     }
   if (!clicked_pixels) return;
   std::fill_n(clicked.of(count), count, 0);
@@ -147,10 +191,17 @@ RegionTotals ErrorClass::totals(int32_t component, Statistics statistics) const 
   RegionTotals totals{};
   totals.area = area[component];
   switch (statistics) {
-    case Statistics::none: break;
-    case Statistics::error: totals.error = sum[component]; break;
-    case Statistics::entropy: totals.entropy = sum[component]; break;
-    case Statistics::doubt: totals.doubt = sum[component]; break;
+    case Statistics::none:
+      break;
+    case Statistics::error:
+      totals.error = sum[component];
+      break;
+    case Statistics::entropy:
+      totals.entropy = sum[component];
+      break;
+    case Statistics::doubt:
+      totals.doubt = sum[component];
+      break;
     case Statistics::all:
       totals.error = sum[component], totals.error_max = error_max[component];
       totals.entropy = entropy_sum[component], totals.entropy_max = entropy_max[component];

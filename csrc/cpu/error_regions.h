@@ -11,10 +11,14 @@ enum class Statistics { none, error, entropy, doubt, all };
 inline Statistics statistics_of(const ClickRule& rule) {
   switch (rule.strategy) {
     case Strategy::largest:
-    case Strategy::random: return Statistics::none;
-    case Strategy::entropy: return Statistics::entropy;
-    case Strategy::least_confidence: return Statistics::doubt;
-    case Strategy::acselect: break;
+    case Strategy::random:
+      return Statistics::none;
+    case Strategy::entropy:
+      return Statistics::entropy;
+    case Strategy::least_confidence:
+      return Statistics::doubt;
+    case Strategy::acselect:
+      break;
   }
   if (rule.reading == Reading::error_sum) return Statistics::error;
   return rule.reading == Reading::entropy_sum ? Statistics::entropy : Statistics::all;
@@ -30,11 +34,13 @@ struct ImageView {
 // One class of errors. Everything is per run while rows are read and per component, at its first run, after merge().
 struct ErrorClass {
   Runs runs;
-  Buffer<int32_t> area, clicked;              // pixels, and those of them that were clicked
-  Buffer<int64_t> sum, entropy_sum;           // sum: of error, entropy or doubt; entropy_sum: with Statistics::all
-  Buffer<int32_t> error_max, entropy_max;     // with Statistics::all
-  Buffer<int32_t> clicked_runs;               // one entry per clicked pixel
+  Buffer<int32_t> area, clicked;           // pixels, and those of them that were clicked
+  Buffer<int64_t> sum, entropy_sum;        // sum: of error, entropy or doubt; entropy_sum: with Statistics::all
+  Buffer<int32_t> error_max, entropy_max;  // with Statistics::all
+  Buffer<int32_t> clicked_runs;            // one entry per clicked pixel
   int64_t clicked_pixels;
+  Buffer<int32_t> components, joined;  // runs that are the first of a component, in raster order; the others
+  int32_t component_count;
 
   void merge(Statistics statistics);
   RegionTotals totals(int32_t component, Statistics statistics) const;
@@ -46,8 +52,8 @@ class ErrorRegions {
   // Returns not_finite where prob holds NaN or infinity; the regions are then incomplete.
   ClickStatus read(const ImageView& image, const ClickRule& rule);
 
-  ErrorClass classes[2];    // false negatives, false positives
-  bool nothing_predicted;   // every probability is 0
+  ErrorClass classes[2];   // false negatives, false positives
+  bool nothing_predicted;  // every probability is 0
 
  private:
   void read_row(const ImageView& image, int64_t y, float threshold);

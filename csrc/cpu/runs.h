@@ -59,10 +59,10 @@ class Runs {
   int32_t run_at(int64_t x) const { return above_[x / 64].run_at(uint64_t{1} << x % 64); }
 
   int32_t count() const { return count_; }
-  const int32_t* row() const { return row_.data(); }        // runs of row y: row()[y] to row()[y + 1]
-  const uint16_t* begin() const { return begin_.data(); }   // first column of a run
-  const uint16_t* end() const { return end_.data(); }       // last column
-  int32_t* parent() { return parent_.data(); }              // at most the run itself; a component's first run is its own
+  const int32_t* row() const { return row_.data(); }       // runs of row y: row()[y] to row()[y + 1]
+  const uint16_t* begin() const { return begin_.data(); }  // first column of a run
+  const uint16_t* end() const { return end_.data(); }      // last column
+  int32_t* parent() { return parent_.data(); }             // at most the run itself; a component's first run is its own
 
  private:
   struct Word {

@@ -54,17 +54,19 @@ class Selector {
     const Statistics statistics = statistics_of(rule);
     Ranking large, small;
     for (int c = 0; c < 2; ++c) {
-      ErrorClass& errors = regions_.classes[c];
-      const int32_t* parent = errors.runs.parent();
-      for (int64_t y = 0; y < image.height; ++y)
-        for (int32_t run = errors.runs.row()[y]; run < errors.runs.row()[y + 1]; ++run) {
-          if (parent[run] != run || !errors.eligible(run)) continue;
-          const int64_t first = y * image.width + errors.runs.begin()[run];
-          const float score = rule.strategy == Strategy::random
-                                  ? random_score(seed, first)
-                                  : region_score(rule, errors.totals(run, statistics), c == 0);
-          (errors.area[run] >= rule.min_area ? large : small).offer(score, first, run, c);
-        }
+      const ErrorClass& errors = regions_.classes[c];
+      const int32_t* row = errors.runs.row();
+      int64_t y = 0;
+      for (int32_t i = 0; i < errors.component_count; ++i) {
+        const int32_t run = errors.components[i];
+        if (!errors.eligible(run)) continue;
+        while (row[y + 1] <= run) ++y;
+        const int64_t first = y * image.width + errors.runs.begin()[run];
+        const float score = rule.strategy == Strategy::random
+                                ? random_score(seed, first)
+                                : region_score(rule, errors.totals(run, statistics), c == 0);
+        (errors.area[run] >= rule.min_area ? large : small).offer(score, first, run, c);
+      }
     }
     return large.count ? large : small;
   }
