@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from activefreq.ops._direct import runs_past_dispatcher
 from activefreq.ops._library import LIBRARY, check_shape, require
 from activefreq.ops._native import cpu, pointer
 from activefreq.reference.label import label as label_reference
@@ -31,6 +32,8 @@ def label(mask: torch.Tensor, connectivity: int = 8) -> tuple[torch.Tensor, torc
     check_shape("label", "mask", mask, ("B", "H", "W"))
     check_mask("label", mask)
     require(connectivity in (4, 8), f"label: connectivity must be 4 or 8, got {connectivity}")
+    if runs_past_dispatcher(mask):
+        return _label_cpu(mask, connectivity)
     return torch.ops.activefreq.label(mask, connectivity)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
+from activefreq.ops._direct import runs_past_dispatcher
 from activefreq.ops._library import LIBRARY, check_shape, require
 from activefreq.ops._native import cpu, pointer
 from activefreq.ops.label import check_image_size
@@ -107,12 +108,15 @@ def select_click(
     if clicked is not None:
         _check_like("clicked", clicked, prob)
         require(clicked.dtype == torch.bool, f"select_click: clicked must be bool, got {clicked.dtype}")
+    seeds = _seeds(seed, prob)
+    direct = runs_past_dispatcher(prob, target, clicked, seeds)
+    operator = _select_click_cpu if direct else torch.ops.activefreq.select_click
     return Selection(
-        *torch.ops.activefreq.select_click(
+        *operator(
             prob,
             target,
             clicked,
-            _seeds(seed, prob),
+            seeds,
             rule.strategy,
             rule.threshold,
             rule.connectivity,
