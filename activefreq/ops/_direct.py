@@ -16,8 +16,9 @@ def runs_past_dispatcher(*tensors: torch.Tensor | None) -> bool:
     """
     if torch.compiler.is_compiling():
         return False
-    if not all(tensor is None or (type(tensor) in _PLAIN and tensor.is_cpu) for tensor in tensors):
-        return False
+    for tensor in tensors:
+        if tensor is not None and not (type(tensor) in _PLAIN and tensor.is_cpu):
+            return False
     return (
         torch._C._len_torch_dispatch_stack() == 0
         and torch._C._functorch.peek_interpreter_stack() is None

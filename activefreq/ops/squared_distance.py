@@ -19,7 +19,7 @@ def squared_distance(mask: torch.Tensor) -> torch.Tensor:
     """Squared distance of each pixel to the nearest background pixel; pixels outside the image are background.
 
     Args:
-        mask: (B, H, W) bool, H and W up to 32767, H W < 2³¹.
+        mask: (B, H, W) bool, H and W up to 32767.
 
     Returns:
         (B, H, W) int32 on the device of `mask`, exact, 0 on the background, at most 16384².
