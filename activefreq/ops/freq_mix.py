@@ -186,7 +186,7 @@ def _launch_backward(
     x: torch.Tensor,
     weights: Sequence[torch.Tensor | None],
     grad_x: torch.Tensor,
-    grad_weights: Sequence[torch.Tensor],
+    grad_weights: Sequence[torch.Tensor | None],
 ) -> None:
     call = cpu.freq_mix_backward if x.dtype is torch.float32 else cpu.freq_mix_backward_double
     addresses = [*map(pointer, weights), *map(pointer, grad_weights)]
@@ -277,10 +277,9 @@ class _FreqMix(torch.autograd.Function):
         if torch.is_grad_enabled() or not any(ctx.needs_input_grad[1:]):
             return _differentiate(ctx, grad)
         x, conv_weight, conv_bias, *spectra = ctx.saved_tensors
-        grad_x, *grads = _gradients(x, x.shape, conv_weight, *spectra)
+        grad_x, *grads = (None if t is None else torch.empty_like(t) for t in (x, conv_weight, conv_bias, *spectra))
         _launch_backward(grad.contiguous(), x, [conv_weight, *spectra], grad_x, grads)
-        weights = (conv_weight, conv_bias, *spectra)
-        return grad_x, *(None if t is None else g for t, g in zip(weights, grads, strict=True))
+        return grad_x, *grads
 
 
 torch.library.register_autograd("activefreq::freq_mix", _differentiate, setup_context=_save, lib=LIBRARY)

@@ -141,7 +141,10 @@ void backward(const FreqMixBackward<T>& b, int threads) {
     for (int i = 0; i < 10; ++i) {
       T total = 0;
       for (int lane = 0; lane < kLanes<T>; ++lane) total += sums[i][lane];
-      (i < 9 ? b.conv_weight_gradient[9 * c + i] : b.conv_bias_gradient[c]) = total;
+      if (i < 9)
+        b.conv_weight_gradient[9 * c + i] = total;
+      else if (b.conv_bias_gradient)
+        b.conv_bias_gradient[c] = total;
     }
   };
 
