@@ -66,12 +66,14 @@ def freq_mix(
     weights = (conv_weight, conv_bias, weight_hw, weight_hc, weight_wc)
     if runs_directly(x, *weights) and _fit(x, *weights):
         if records(x, *weights):
-            return _FreqMix.apply(x, *weights)
+            recorded: torch.Tensor = _FreqMix.apply(x, *weights)
+            return recorded
         y = torch.empty_like(x)
         _launch(x, y, *weights)
         return y
     _check(x, *weights)
-    return torch.ops.activefreq.freq_mix(x, *weights)
+    dispatched: torch.Tensor = torch.ops.activefreq.freq_mix(x, *weights)
+    return dispatched
 
 
 def _fit(
