@@ -31,10 +31,10 @@ demo: $(VENV)/installed  ## evaluate the shipped network on synthetic images, bo
 	$(BIN)/activefreq evaluate --model freqformer-isic2017 --data phantom --strategy largest,acselect --out runs/demo
 
 test: $(VENV)/installed-test  ## the test suite
-	cd tests && ../$(BIN)/python -m pytest -c ../pyproject.toml --rootdir .. .
+	$(BIN)/pytest tests
 
 test-long: $(VENV)/installed-test  ## minutes-long property tests
-	cd tests && ../$(BIN)/python -m pytest -c ../pyproject.toml --rootdir .. -m long .
+	$(BIN)/pytest -m long tests
 
 lint: $(VENV)/installed-test  ## ruff, mypy, clang-format
 	$(BIN)/ruff check .
