@@ -35,7 +35,8 @@ def label(mask: torch.Tensor, connectivity: int = 8) -> tuple[torch.Tensor, torc
         raise ValueError(f"label: connectivity must be 4 or 8, got {connectivity}")
     if runs_past_dispatcher(mask):
         return _label_cpu(mask, connectivity)
-    return torch.ops.activefreq.label(mask, connectivity)
+    labels, counts = torch.ops.activefreq.label(mask, connectivity)
+    return labels, counts
 
 
 def check_mask(operator: str, mask: torch.Tensor) -> None:

@@ -32,7 +32,8 @@ def squared_distance(mask: torch.Tensor) -> torch.Tensor:
     check_mask("squared_distance", mask)
     if runs_past_dispatcher(mask):
         return _squared_distance_cpu(mask)
-    return torch.ops.activefreq.squared_distance(mask)
+    squared: torch.Tensor = torch.ops.activefreq.squared_distance(mask)
+    return squared
 
 
 @torch.library.impl(LIBRARY, "squared_distance", "CPU")
