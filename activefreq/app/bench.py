@@ -20,11 +20,9 @@ def bench(context: typer.Context) -> None:
     Examples:
       activefreq bench
       activefreq bench --size 448 --batch 1 --json click.json
-      activefreq bench --help-options
     """  # noqa: D301
     _checkout()
-    arguments = ["--help" if argument == "--help-options" else argument for argument in context.args]
-    importlib.import_module("bench.click").main(arguments)
+    importlib.import_module("bench.click").main(context.args)
 
 
 def _checkout() -> None:

@@ -46,8 +46,9 @@ def options(
 
 for command in (evaluate, train, info):
     app.command()(one_line_errors(command))
-# Its options are those of bench/click.py, passed on as they are.
-app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(one_line_errors(bench))
+# Its options, --help among them, are those of bench/click.py, passed on as they are.
+_PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
+app.command(add_help_option=False, context_settings=_PASS_ON)(one_line_errors(bench))
 
 
 def main(arguments: list[str] | None = None) -> None:
