@@ -53,10 +53,14 @@ def haar_dwt2(x: torch.Tensor) -> Bands:
     Source: Haar 1910; the wavelet variant of ActiveFreq (Table 7).
     """
     if isinstance(x, torch.Tensor) and x.dim() >= 2 and runs_directly(x):
-        return _HaarDwt2.apply(x) if records(x) else _analyse(x, True)
+        if not records(x):
+            return _analyse(x, True)
+        recorded: Bands = _HaarDwt2.apply(x)  # type: ignore[no-untyped-call]
+        return recorded
     check_real_floating("haar_dwt2", x=x)
     require(x.dim() >= 2, f"haar_dwt2: x must have shape (..., H, W), got {tuple(x.shape)}")
-    return torch.ops.activefreq.haar_dwt2(x, True)
+    computed: Bands = torch.ops.activefreq.haar_dwt2(x, True)
+    return computed
 
 
 def haar_idwt2(bands: Bands, size: Sequence[int]) -> torch.Tensor:
@@ -74,13 +78,26 @@ def haar_idwt2(bands: Bands, size: Sequence[int]) -> torch.Tensor:
         ValueError: not four bands, bands of different shapes or dtypes, or a size that has other bands.
         TypeError: a band is not a real floating tensor.
     """
+    y: torch.Tensor
+    if runs_directly(*bands) and _fit(bands, size):
+        if not records(*bands):
+            return _synthesise(bands, size[0], size[1], False)
+        y = _HaarIdwt2.apply(*bands, size[0], size[1])  # type: ignore[no-untyped-call]
+        return y
     height, width = _check_bands(bands, size)
-    if runs_directly(*bands):
-        return _HaarIdwt2.apply(*bands, height, width) if records(*bands) else _synthesise(bands, height, width, False)
-    return torch.ops.activefreq.haar_idwt2(*bands, height, width, False)
+    y = torch.ops.activefreq.haar_idwt2(*bands, height, width, False)
+    return y
 
 
 _NAMES = ("ll", "lh", "hl", "hh")
+
+
+def _fit(bands: Sequence[torch.Tensor], size: Sequence[int]) -> bool:
+    """Whether bands and size belong together: the quick form of `_check_bands`, which says what is wrong."""
+    if len(bands) != 4 or len(size) != 2:
+        return False
+    ll, lh, hl, hh = (band.shape for band in bands)
+    return ll == lh == hl == hh and len(ll) >= 2 and ll[-2:] == ((size[0] + 1) // 2, (size[1] + 1) // 2)
 
 
 def _check_bands(bands: Sequence[torch.Tensor], size: Sequence[int]) -> tuple[int, int]:
@@ -113,14 +130,13 @@ def _sizes_of(count: int) -> str:
 def _analyse(x: torch.Tensor, repeat: bool) -> Bands:
     """The transform of a contiguous float32 or float64 tensor."""
     *outer, height, width = x.shape
-    shape = (*outer, (height + 1) // 2, (width + 1) // 2)
-    ll, lh, hl, hh = (x.new_empty(shape) for _ in range(4))
-    if x.numel():
+    ll = x.new_empty((*outer, (height + 1) // 2, (width + 1) // 2))
+    bands = (ll, torch.empty_like(ll), torch.empty_like(ll), torch.empty_like(ll))
+    if count := x.numel():
         call = cpu.haar_dwt2 if x.dtype is torch.float32 else cpu.haar_dwt2_double
-        planes = x.numel() // (height * width)
-        addresses = (x.data_ptr(), ll.data_ptr(), lh.data_ptr(), hl.data_ptr(), hh.data_ptr())
-        call(*addresses, planes, height, width, repeat, torch.get_num_threads())
-    return ll, lh, hl, hh
+        planes = count // (height * width)
+        call(pointer(x), *map(pointer, bands), planes, height, width, repeat, torch.get_num_threads())
+    return bands
 
 
 def _synthesise(bands: Sequence[torch.Tensor], height: int, width: int, repeat: bool) -> torch.Tensor:
@@ -186,7 +202,8 @@ def _save_dwt2(ctx: _Context, inputs: tuple[torch.Tensor, bool], output: Bands) 
 
 
 def _differentiate_dwt2(ctx: _Context, *grads: torch.Tensor) -> tuple[torch.Tensor, None]:
-    return torch.ops.activefreq.haar_idwt2(*grads, *ctx.size, ctx.repeat), None
+    grad_x: torch.Tensor = torch.ops.activefreq.haar_idwt2(*grads, *ctx.size, ctx.repeat)
+    return grad_x, None
 
 
 def _save_idwt2(ctx: _Context, inputs: tuple[torch.Tensor | int | bool, ...], output: torch.Tensor) -> None:
@@ -202,13 +219,13 @@ class _HaarDwt2(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: _Context, x: torch.Tensor) -> Bands:
-        ctx.size = (x.shape[-2], x.shape[-1])
+        ctx.size, ctx.repeat = (x.shape[-2], x.shape[-1]), True
         return _analyse(x, True)
 
     @staticmethod
     def backward(ctx: _Context, *grads: torch.Tensor) -> torch.Tensor:
         if torch.is_grad_enabled():
-            return torch.ops.activefreq.haar_idwt2(*grads, *ctx.size, True)
+            return _differentiate_dwt2(ctx, *grads)[0]
         return _synthesise([grad.contiguous() for grad in grads], *ctx.size, True)
 
 
@@ -216,9 +233,16 @@ class _HaarIdwt2(torch.autograd.Function):
     """As above."""
 
     @staticmethod
-    def forward(ctx: AutogradContext, *arguments: torch.Tensor | int) -> torch.Tensor:
-        *bands, height, width = arguments
-        return _synthesise(bands, height, width, False)
+    def forward(
+        ctx: AutogradContext,
+        ll: torch.Tensor,
+        lh: torch.Tensor,
+        hl: torch.Tensor,
+        hh: torch.Tensor,
+        height: int,
+        width: int,
+    ) -> torch.Tensor:
+        return _synthesise((ll, lh, hl, hh), height, width, False)
 
     @staticmethod
     def backward(ctx: AutogradContext, grad: torch.Tensor) -> tuple[torch.Tensor | None, ...]:

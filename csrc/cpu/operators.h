@@ -1,12 +1,12 @@
 // The table of CPU operators: one row per operator, filled once per instruction set by operators.cpp.
 #pragma once
 #include "core/click_maps.h"
+#include "core/freq_mix.h"
 #include "core/haar.h"
 #include "core/label.h"
 #include "core/select_click.h"
-#include "core/squared_distance.h"
-#include "core/freq_mix.h"
 #include "core/spectral_filter.h"
+#include "core/squared_distance.h"
 
 namespace activefreq {
 
