@@ -94,7 +94,7 @@ _NAMES = ("ll", "lh", "hl", "hh")
 
 def _fit(bands: Sequence[torch.Tensor], size: Sequence[int]) -> bool:
     """Whether bands and size belong together: the quick form of `_check_bands`, which says what is wrong."""
-    if len(bands) != 4 or len(size) != 2:
+    if len(bands) != 4 or len(size) != 2 or any(band is None for band in bands):
         return False
     ll, lh, hl, hh = (band.shape for band in bands)
     return ll == lh == hl == hh and len(ll) >= 2 and ll[-2:] == ((size[0] + 1) // 2, (size[1] + 1) // 2)
