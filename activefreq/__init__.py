@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from activefreq import acselect, nn, ops, reference
     from activefreq.evaluation import Evaluation, evaluate
     from activefreq.models.freqformer import FreqFormer
-    from activefreq.nn import FreqBlock, FreqModule
+    from activefreq.nn import FreqBlock, FreqModule, GlobalFilter
     from activefreq.predictor import load
 
 __version__ = "0.1.0"
@@ -22,6 +22,7 @@ __all__ = [
     "FreqBlock",
     "FreqFormer",
     "FreqModule",
+    "GlobalFilter",
     "__version__",
     "acselect",
     "evaluate",
@@ -36,6 +37,7 @@ _HOMES = {
     "FreqBlock": "activefreq.nn",
     "FreqFormer": "activefreq.models.freqformer",
     "FreqModule": "activefreq.nn",
+    "GlobalFilter": "activefreq.nn",
     "evaluate": "activefreq.evaluation",
     "load": "activefreq.predictor",
 }

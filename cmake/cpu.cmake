@@ -4,6 +4,7 @@ set(ACTIVEFREQ_CPU_OPERATORS
   csrc/cpu/click_maps.cpp
   csrc/cpu/error_regions.cpp
   csrc/cpu/farthest_pixel.cpp
+  csrc/cpu/haar.cpp
   csrc/cpu/label.cpp
   csrc/cpu/select_click.cpp
   csrc/cpu/squared_distance.cpp

@@ -2,5 +2,15 @@
 
 from activefreq.nn.freq_block import FeedForward, FreqBlock
 from activefreq.nn.freq_module import AXIS_PAIRS, FreqModule
+from activefreq.nn.global_filter import GlobalFilter
+from activefreq.nn.mew_block import MEWBlock, MultiAxisExternalWeights
 
-__all__ = ["AXIS_PAIRS", "FeedForward", "FreqBlock", "FreqModule"]
+__all__ = [
+    "AXIS_PAIRS",
+    "FeedForward",
+    "FreqBlock",
+    "FreqModule",
+    "GlobalFilter",
+    "MEWBlock",
+    "MultiAxisExternalWeights",
+]

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from activefreq import ops
+from activefreq.nn.prepared_spectra import PreparedSpectra
 from activefreq.nn.spectrum import (
     AxisKind,
     FullSpectrum,
@@ -96,7 +97,7 @@ class FreqModule(nn.Module):
         elif weight != "scalar":
             for pair in self.axes:
                 self.spectra[pair] = WaveletFilter(quarter, pair)
-        self._prepared: dict[object, dict[str, torch.Tensor]] = {}
+        self._prepared = PreparedSpectra()
 
     def extra_repr(self) -> str:
         """What `print(module)` shows beside the submodules."""
@@ -140,19 +141,7 @@ class FreqModule(nn.Module):
         Without gradients (eval under `no_grad` or `inference_mode`) they are prepared once and kept until a
         parameter changes or moves.
         """
-        if torch.compiler.is_compiling() or torch.is_grad_enabled():
-            return self._resampled(height, width)
-        # _version counts in-place changes, as an optimiser or load_state_dict makes them; data_ptr sees new storage.
-        # A parameter made under inference_mode counts no changes: then nothing is kept.
-        parameters = list(self.spectra.parameters())
-        if any(parameter.is_inference() for parameter in parameters):
-            return self._resampled(height, width)
-        state = tuple((p.data_ptr(), p._version, p.dtype, p.device) for p in parameters)
-        kept = self._prepared.get((height, width))
-        if kept is None or kept["state"] != state:
-            kept = {"state": state, **self._resampled(height, width)}  # type: ignore[dict-item]
-            self._prepared[height, width] = kept
-        return {pair: kept[pair] for pair in self.spectra}
+        return self._prepared.get(height, width, self.spectra.parameters(), self._resampled)
 
     def _resampled(self, height: int, width: int) -> dict[str, torch.Tensor]:
         old_height, old_width = self.size

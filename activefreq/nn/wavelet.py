@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from activefreq.reference.haar import haar_dwt2, haar_idwt2
+from activefreq import ops
 
 __all__ = ["WaveletFilter"]
 
@@ -31,9 +31,8 @@ class WaveletFilter(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Filter (B, C, H, W)."""
         planes = x.movedim(self.axes, (-2, -1))
-        bands = haar_dwt2(planes)
-        channel_axis = 1 if self.axes == (2, 3) else planes.dim() - 2
-        shape = [1] * planes.dim()
-        shape[channel_axis] = -1
-        scaled = tuple(b * w.to(b.dtype).view(shape) for b, w in zip(bands, self.weight, strict=True))
-        return haar_idwt2(scaled, planes.shape[-2:]).movedim((-2, -1), self.axes)
+        ll, lh, hl, hh = ops.haar_dwt2(planes)
+        # The channel axis is axis 1 of the planes, or the first of the two that were transformed.
+        weight = self.weight.to(x.dtype)[..., None, None] if self.axes == (2, 3) else self.weight.to(x.dtype)[..., None]
+        scaled = (ll * weight[0], lh * weight[1], hl * weight[2], hh * weight[3])
+        return ops.haar_idwt2(scaled, planes.shape[-2:]).movedim((-2, -1), self.axes)

@@ -3,6 +3,7 @@
 from activefreq.ops._native import backends
 from activefreq.ops.click_maps import click_maps
 from activefreq.ops.freq_mix import freq_mix
+from activefreq.ops.haar import haar_dwt2, haar_idwt2
 from activefreq.ops.label import label
 from activefreq.ops.select_click import Selection, select_click
 from activefreq.ops.spectral_filter import spectral_filter
@@ -13,6 +14,8 @@ __all__ = [
     "backends",
     "click_maps",
     "freq_mix",
+    "haar_dwt2",
+    "haar_idwt2",
     "label",
     "select_click",
     "spectral_filter",

@@ -5,9 +5,19 @@ One file per operator, named as in `activefreq.ops`. These run on any device tor
 
 from activefreq.reference.click_maps import click_maps
 from activefreq.reference.freq_mix import freq_mix
+from activefreq.reference.haar import haar_dwt2, haar_idwt2
 from activefreq.reference.label import label
 from activefreq.reference.select_click import select_click
 from activefreq.reference.spectral_filter import spectral_filter
 from activefreq.reference.squared_distance import squared_distance
 
-__all__ = ["click_maps", "freq_mix", "label", "select_click", "spectral_filter", "squared_distance"]
+__all__ = [
+    "click_maps",
+    "freq_mix",
+    "haar_dwt2",
+    "haar_idwt2",
+    "label",
+    "select_click",
+    "spectral_filter",
+    "squared_distance",
+]

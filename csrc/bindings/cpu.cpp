@@ -134,6 +134,30 @@ void spectral_filter_backward(Address gradient, Address input, Address input_gra
       threads);
 }
 
+void run(const HaarAnalysis<float>& p, int threads) { operators().haar_dwt2(p, threads); }
+void run(const HaarAnalysis<double>& p, int threads) { operators().haar_dwt2_double(p, threads); }
+void run(const HaarSynthesis<float>& p, int threads) { operators().haar_idwt2(p, threads); }
+void run(const HaarSynthesis<double>& p, int threads) { operators().haar_idwt2_double(p, threads); }
+
+template <class T>
+void haar_dwt2(Address input, Address ll, Address lh, Address hl, Address hh, int64_t planes, int64_t height,
+               int64_t width, bool repeat, int threads) {
+  run(HaarAnalysis<T>{at<const T>(input), {at<T>(ll), at<T>(lh), at<T>(hl), at<T>(hh)}, planes, height, width, repeat},
+      threads);
+}
+
+template <class T>
+void haar_idwt2(Address ll, Address lh, Address hl, Address hh, Address output, int64_t planes, int64_t height,
+                int64_t width, bool repeat, int threads) {
+  run(HaarSynthesis<T>{{at<const T>(ll), at<const T>(lh), at<const T>(hl), at<const T>(hh)},
+                       at<T>(output),
+                       planes,
+                       height,
+                       width,
+                       repeat},
+      threads);
+}
+
 std::vector<std::string> available_instruction_sets() {
   std::vector<std::string> names;
   for (auto name = instruction_sets(); *name; ++name) names.emplace_back(*name);
@@ -161,6 +185,10 @@ PYBIND11_MODULE(_cpu, m) {
   m.def("spectral_filter_double", &spectral_filter<double>, release);
   m.def("spectral_filter_backward", &spectral_filter_backward<float>, release);
   m.def("spectral_filter_backward_double", &spectral_filter_backward<double>, release);
+  m.def("haar_dwt2", &haar_dwt2<float>, release);
+  m.def("haar_dwt2_double", &haar_dwt2<double>, release);
+  m.def("haar_idwt2", &haar_idwt2<float>, release);
+  m.def("haar_idwt2_double", &haar_idwt2<double>, release);
   m.def("instruction_set", &instruction_set);
   m.def("instruction_sets", &available_instruction_sets);
   m.def("select_instruction_set", &choose_instruction_set);

@@ -15,6 +15,10 @@ void spectral_filter(const SpectralFilter<float>&, int threads);
 void spectral_filter_double(const SpectralFilter<double>&, int threads);
 void spectral_filter_backward(const SpectralFilterBackward<float>&, int threads);
 void spectral_filter_backward_double(const SpectralFilterBackward<double>&, int threads);
+void haar_dwt2(const HaarAnalysis<float>&, int threads);
+void haar_dwt2_double(const HaarAnalysis<double>&, int threads);
+void haar_idwt2(const HaarSynthesis<float>&, int threads);
+void haar_idwt2_double(const HaarSynthesis<double>&, int threads);
 
 const Operators& operators() {
   static const Operators table = [] {
@@ -31,6 +35,10 @@ const Operators& operators() {
     t.spectral_filter_double = spectral_filter_double;
     t.spectral_filter_backward = spectral_filter_backward;
     t.spectral_filter_backward_double = spectral_filter_backward_double;
+    t.haar_dwt2 = haar_dwt2;
+    t.haar_dwt2_double = haar_dwt2_double;
+    t.haar_idwt2 = haar_idwt2;
+    t.haar_idwt2_double = haar_idwt2_double;
     return t;
   }();
   return table;

@@ -1,11 +1,12 @@
 // The table of CPU operators: one row per operator, filled once per instruction set by operators.cpp.
 #pragma once
 #include "core/click_maps.h"
+#include "core/freq_mix.h"
+#include "core/haar.h"
 #include "core/label.h"
 #include "core/select_click.h"
-#include "core/squared_distance.h"
-#include "core/freq_mix.h"
 #include "core/spectral_filter.h"
+#include "core/squared_distance.h"
 
 namespace activefreq {
 
@@ -22,6 +23,10 @@ struct Operators {
   void (*spectral_filter_double)(const SpectralFilter<double>&, int threads);
   void (*spectral_filter_backward)(const SpectralFilterBackward<float>&, int threads);
   void (*spectral_filter_backward_double)(const SpectralFilterBackward<double>&, int threads);
+  void (*haar_dwt2)(const HaarAnalysis<float>&, int threads);
+  void (*haar_dwt2_double)(const HaarAnalysis<double>&, int threads);
+  void (*haar_idwt2)(const HaarSynthesis<float>&, int threads);
+  void (*haar_idwt2_double)(const HaarSynthesis<double>&, int threads);
 };
 
 namespace baseline {
