@@ -33,7 +33,9 @@ def test_every_stage_has_a_row(in_checkout, tmp_path, capsys, monkeypatch):
         main(["bench", "--size", "64", "--batch", "2", "--seconds", "0", "--json", str(tmp_path / "click.json")])
     assert stop.value.code == 0
     record = json.loads((tmp_path / "click.json").read_text())
-    assert [(row["stage"], row["cache"]) for row in record["rows"]] == [(s, c) for s in STAGES for c in ("warm", "cold")]
+    assert [(row["stage"], row["cache"]) for row in record["rows"]] == [
+        (s, c) for s in STAGES for c in ("warm", "cold")
+    ]
     for row in record["rows"]:
         assert row["ours"]["minimum"] > 0
         assert row["stage"] == "encoder" or row["ratio"]["median"] > 0
