@@ -96,7 +96,15 @@ def train(
     network.to(device)
     with _Bar(epochs) as progress:
         validate = None if held_out is None else lambda net: _validation_figures(net, held_out, seed)
-        path = run(network, dataset, out, config, history, validate, resume, progress)
+        try:
+            path = run(network, dataset, out, config, history, validate, resume, progress)
+        except KeyboardInterrupt:
+            progress.bar.stop()
+            kept = f"finished epochs are kept in {out}; the same command with --resume goes on"
+            typer.echo(
+                f"interrupted: {kept if (out / 'last.safetensors').exists() else 'no epoch was finished'}", err=True
+            )
+            raise typer.Exit(130) from None
     typer.echo(f"weights: {path}")
 
 
