@@ -15,14 +15,18 @@ SOURCES := $(shell find csrc activefreq cmake weights -type f -not -name '*.so' 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
-# One stamp per set of packages, so that the demo does not wait for test tools.
-$(VENV)/installed: $(BIN)/python pyproject.toml CMakeLists.txt constraints.txt $(SOURCES)
+# One stamp per set of packages, so that the demo does not wait for test tools; each builds the extension once.
+NEEDS := $(BIN)/python pyproject.toml CMakeLists.txt constraints.txt $(SOURCES)
+
+$(VENV)/installed: $(NEEDS)
+	@echo "installing activefreq into $(VENV) (a few minutes the first time) ..."
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt .
 	@touch $@
 
-$(VENV)/installed-test: $(VENV)/installed
+$(VENV)/installed-test: $(NEEDS)
+	@echo "installing activefreq with its test tools into $(VENV) (a few minutes the first time) ..."
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt '.[test,lint]'
-	@touch $@
+	@touch $(VENV)/installed $@
 
 setup: $(VENV)/installed-test  ## virtual environment with everything for tests and linting
 
