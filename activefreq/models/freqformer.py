@@ -113,6 +113,18 @@ class FreqFormer(nn.Module):
         )
         self.norm = nn.BatchNorm2d(config.decoder_width)
         self.head = nn.Conv2d(config.decoder_width, 1, 1)
+        self._install_encoder_hooks()
+
+    def _install_encoder_hooks(self) -> None:
+        """Ask the encoder for its hidden states once.
+
+        transformers installs the hooks that collect them on the first such call, under a lock, which
+        `torch.compile(fullgraph=True)` cannot trace.
+        """
+        with torch.no_grad():
+            parameter = next(self.encoder.parameters())
+            self.encoder.eval()(parameter.new_zeros(1, 6, 32, 32), output_hidden_states=True, return_dict=True)
+        self.encoder.train()
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Logits of (B, 6, H, W): RGB normalised, previous probability, positive and negative click map.
