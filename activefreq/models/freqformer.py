@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -141,12 +142,24 @@ class FreqFormer(nn.Module):
         fused: torch.Tensor | None = None
         for features, freq_layer, align, fuse in zip(stages, self.freq_layers, self.align, self.fuse, strict=True):
             part = fuse(align(freq_layer(features)))
-            if fused is None:
-                fused = part
-            else:
-                fused = fused + F.interpolate(part, size=fused.shape[-2:], mode="bilinear", align_corners=False)
+            fused = part if fused is None else fused + _enlarge(part, fused.shape[-2:])
         logits = self.head(F.relu(self.norm(fused)))
-        return F.interpolate(logits, size=x.shape[-2:], mode="bilinear", align_corners=False)
+        return _enlarge(logits, x.shape[-2:])
+
+
+def _enlarge(x: torch.Tensor, size: Sequence[int]) -> torch.Tensor:
+    """(B, C, h, w) → (B, C, *size), bilinear.
+
+    Compiled, it is a product with the two interpolation matrices: torch's inductor backend returns zero gradients
+    through `interpolate` where a convolution comes before it (pytorch issue 185509).
+    """
+    if not torch.compiler.is_compiling():
+        return F.interpolate(x, size=tuple(size), mode="bilinear", align_corners=False)
+    rows, columns = (
+        F.interpolate(torch.eye(n, dtype=x.dtype, device=x.device)[None], size=m, mode="linear", align_corners=False)[0]
+        for n, m in zip(x.shape[-2:], size, strict=True)
+    )
+    return rows.mT @ x @ columns
 
 
 def stage_side(input_side: int, stage: int) -> int:
