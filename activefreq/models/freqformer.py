@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -113,6 +114,18 @@ class FreqFormer(nn.Module):
         )
         self.norm = nn.BatchNorm2d(config.decoder_width)
         self.head = nn.Conv2d(config.decoder_width, 1, 1)
+        self._install_encoder_hooks()
+
+    def _install_encoder_hooks(self) -> None:
+        """Ask the encoder for its hidden states once.
+
+        transformers installs the hooks that collect them on the first such call, under a lock, which
+        `torch.compile(fullgraph=True)` cannot trace.
+        """
+        with torch.no_grad():
+            parameter = next(self.encoder.parameters())
+            self.encoder.eval()(parameter.new_zeros(1, 6, 32, 32), output_hidden_states=True, return_dict=True)
+        self.encoder.train()
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Logits of (B, 6, H, W): RGB normalised, previous probability, positive and negative click map.
@@ -129,12 +142,24 @@ class FreqFormer(nn.Module):
         fused: torch.Tensor | None = None
         for features, freq_layer, align, fuse in zip(stages, self.freq_layers, self.align, self.fuse, strict=True):
             part = fuse(align(freq_layer(features)))
-            if fused is None:
-                fused = part
-            else:
-                fused = fused + F.interpolate(part, size=fused.shape[-2:], mode="bilinear", align_corners=False)
+            fused = part if fused is None else fused + _enlarge(part, fused.shape[-2:])
         logits = self.head(F.relu(self.norm(fused)))
-        return F.interpolate(logits, size=x.shape[-2:], mode="bilinear", align_corners=False)
+        return _enlarge(logits, x.shape[-2:])
+
+
+def _enlarge(x: torch.Tensor, size: Sequence[int]) -> torch.Tensor:
+    """(B, C, h, w) → (B, C, *size), bilinear.
+
+    Compiled, it is a product with the two interpolation matrices: torch's inductor backend returns zero gradients
+    through `interpolate` where a convolution comes before it (pytorch issue 185509).
+    """
+    if not torch.compiler.is_compiling():
+        return F.interpolate(x, size=tuple(size), mode="bilinear", align_corners=False)
+    rows, columns = (
+        F.interpolate(torch.eye(n, dtype=x.dtype, device=x.device)[None], size=m, mode="linear", align_corners=False)[0]
+        for n, m in zip(x.shape[-2:], size, strict=True)
+    )
+    return rows.mT @ x @ columns
 
 
 def stage_side(input_side: int, stage: int) -> int:

@@ -1,0 +1,114 @@
+"""What holds for every operator: its schema tells the truth, also of gradients, and calls leave no memory behind."""
+
+import gc
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+import activefreq as af
+
+OPERATORS = ["click_maps", "freq_mix", "haar_dwt2", "haar_idwt2", "label", "select_click", "spectral_filter"]
+OPERATORS += ["squared_distance"]
+DIFFERENTIABLE = {"freq_mix", "haar_dwt2", "haar_idwt2", "spectral_filter"}
+
+
+def arguments(name, side):
+    """Arguments of an operator whose output takes at least 4 side² bytes."""
+    generator = torch.Generator().manual_seed(0)
+
+    def normal(*shape):
+        return torch.randn(shape, generator=generator)
+
+    mask = normal(1, side, side) > 0
+    half = side // 2 + 1
+    if name == "click_maps":
+        return torch.tensor([[[3.0, 4.0, 1.0], [5.0, 1.0, 0.0]]]), (side, side)
+    if name == "freq_mix":
+        quarter = [normal(1, 1, 3, 3), normal(1), normal(1, side, half, 2), normal(1, half, 2), normal(1, half, 2)]
+        return normal(1, 4, side, side), *quarter
+    if name == "haar_dwt2":
+        return (normal(side, side),)
+    if name == "haar_idwt2":
+        return tuple(normal(half - 1, half - 1) for _ in range(4)), (side, side)
+    if name == "select_click":
+        return torch.rand(1, side, side, generator=generator), mask.to(torch.int8)
+    if name == "spectral_filter":
+        return normal(side, side), normal(side, half, 2)
+    return (mask,)
+
+
+def test_no_operator_is_forgotten():
+    assert {name for name in af.ops.__all__ if name not in {"Selection", "backends"}} == set(OPERATORS)
+
+
+def tensors_of(value):
+    """The floating tensors among nested arguments or results."""
+    if isinstance(value, torch.Tensor):
+        return [value] if value.is_floating_point() else []
+    return [t for item in value for t in tensors_of(item)] if isinstance(value, tuple) else []
+
+
+def resident():
+    """Resident memory of this process in bytes."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+CALLS = 1000
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="resident memory is read from /proc")
+@pytest.mark.parametrize("direct", [True, False], ids=["direct", "dispatched"])
+@pytest.mark.parametrize("name", OPERATORS)
+def test_calls_leave_nothing_behind(name, direct):
+    """1000 calls, with gradients where there are any: one lost output of 16 KiB a call would be 16 MiB."""
+    side = 64
+    given = arguments(name, side)
+    if not direct:  # not contiguous: through the dispatcher
+        given = tuple(t.mT.contiguous().mT if isinstance(t, torch.Tensor) and t.dim() >= 2 else t for t in given)
+    if name in DIFFERENTIABLE:
+        for tensor in tensors_of(given):
+            tensor.requires_grad_()
+    operator = getattr(af.ops, name)
+
+    def call():
+        result = operator(*given)
+        if name in DIFFERENTIABLE:
+            outputs = tensors_of(result)
+            torch.autograd.grad(outputs, tensors_of(given), [torch.ones_like(t) for t in outputs])
+
+    for _ in range(100):
+        call()
+    gc.collect()
+    before = resident()
+    for _ in range(CALLS):
+        call()
+    gc.collect()
+    grown = resident() - before
+    assert grown < CALLS * 4 * side * side / 4, f"{grown} bytes after {CALLS} calls"
+
+
+@pytest.mark.parametrize("name", OPERATORS)
+def test_small_sizes_do_not_fail_the_schema(name):
+    """What the registered operator gets from the public function, caught on its way, through every check."""
+    packets = []
+
+    class Caught(torch.utils._python_dispatch.TorchDispatchMode):
+        def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+            if function.namespace == "activefreq":
+                packets.append((function, args, kwargs or {}))
+            return function(*args, **(kwargs or {}))
+
+    given = arguments(name, 6)
+    with Caught(), torch.no_grad():
+        getattr(af.ops, name)(*given)
+    assert packets, "the call did not reach a registered operator"
+    for function, args, kwargs in packets:
+        torch.library.opcheck(function, args, kwargs)
+        if name in DIFFERENTIABLE:
+            recording = tuple(
+                t.detach().clone().requires_grad_() if isinstance(t, torch.Tensor) and t.is_floating_point() else t
+                for t in args
+            )
+            torch.library.opcheck(function, recording, kwargs)
