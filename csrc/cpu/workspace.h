@@ -1,8 +1,11 @@
 // Memory for one task. Blocks of moderate size stay with their thread for the next call: fresh pages from the
 // system would cost more than the transform of a small plane.
 #pragma once
+#include <algorithm>
 #include <cstdlib>
+#include <iterator>
 #include <new>
+#include <utility>
 
 #include "core/portable.h"
 
@@ -18,7 +21,7 @@ class Workspace {
 
  private:
   static constexpr size_t kKept = size_t{16} << 20;  // larger blocks return to the system at once
-  static constexpr int kBlocks = 2;                  // a call's own and, on the same thread, a task's
+  static constexpr int kBlocks = 8;                  // freq_mix's gradient holds six, and a task of it one or two
 
   struct Block {
     void* data = nullptr;
@@ -35,26 +38,25 @@ class Workspace {
     return blocks;
   }
 
+  // The smallest kept block that is large enough, so that the same calls find the same blocks again.
   static Block take(size_t bytes) {
+    Block* best = nullptr;
     for (Block& block : kept().blocks)
-      if (block.bytes >= bytes && block.data) {
-        const Block taken = block;
-        block = {};
-        return taken;
-      }
-    const size_t rounded = (bytes + 4095) / 4096 * 4096;
-    void* data = std::aligned_alloc(64, rounded ? rounded : 64);
+      if (block.data && block.bytes >= bytes && (!best || block.bytes < best->bytes)) best = &block;
+    if (best) return std::exchange(*best, {});
+    const size_t rounded = (std::max<size_t>(bytes, 1) + 4095) / 4096 * 4096;
+    void* data = std::aligned_alloc(64, rounded);
     if (!data) throw std::bad_alloc();
     return {data, rounded};
   }
+
+  // Takes the place of the smallest block (an empty place has none), unless it is smaller still.
   static void give_back(Block block) {
-    if (block.bytes <= kKept)
-      for (Block& place : kept().blocks)
-        if (place.bytes < block.bytes) {  // the larger block stays
-          std::free(place.data);
-          place = block;
-          return;
-        }
+    if (block.bytes <= kKept) {
+      Block& least = *std::min_element(std::begin(kept().blocks), std::end(kept().blocks),
+                                       [](const Block& a, const Block& b) { return a.bytes < b.bytes; });
+      if (least.bytes < block.bytes) std::swap(least, block);
+    }
     std::free(block.data);
   }
 
