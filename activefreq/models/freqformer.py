@@ -151,7 +151,7 @@ def _enlarge(x: torch.Tensor, size: Sequence[int]) -> torch.Tensor:
     """(B, C, h, w) → (B, C, *size), bilinear.
 
     Compiled, it is a product with the two interpolation matrices: torch's inductor backend returns zero gradients
-    through `interpolate` where a convolution comes before it (pytorch issue 185509).
+    through `interpolate` where a convolution comes before it.
     """
     if not torch.compiler.is_compiling():
         return F.interpolate(x, size=tuple(size), mode="bilinear", align_corners=False)
