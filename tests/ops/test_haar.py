@@ -3,10 +3,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tolerances import relative_error
 
 import activefreq as af
 from activefreq.ops import haar_dwt2, haar_idwt2
-from tests.tolerances import relative_error
 
 # Sizes around the vector widths, odd and even, one row, one column; leading dimensions none, one and two.
 SHAPES = [(2, 2), (1, 1), (3, 1, 7), (3, 9, 1), (2, 3, 5, 6), (4, 7, 3), (2, 8, 33), (1, 2, 65, 66), (5, 31, 130)]
