@@ -46,7 +46,8 @@ lint: $(VENV)/installed-test  ## ruff, mypy, clang-format
 	$(BIN)/mypy
 	$(BIN)/clang-format --dry-run --Werror $$(git ls-files '*.cpp' '*.h' '*.cu' '*.cuh')
 
-# The operator tests against a build with sanitizers. The runtime has to be loaded before Python; leaks are Python's own.
+# The operator tests against a build with sanitizers. Their runtime has to be loaded before Python. It finds leaks of
+# Python itself, and keeps freed memory back, so neither its leak check nor the test of resident memory says anything.
 sanitize: $(VENV)/installed-test  ## operator tests under address and undefined-behaviour sanitizers
 	$(BIN)/python -m pip install --quiet cmake ninja pybind11
 	$(BIN)/cmake -S . -B build/sanitize -G Ninja -DACTIVEFREQ_CUDA=OFF -DACTIVEFREQ_SANITIZE=address,undefined \
@@ -55,7 +56,7 @@ sanitize: $(VENV)/installed-test  ## operator tests under address and undefined-
 	$(BIN)/cmake --build build/sanitize
 	cp -r activefreq/. build/sanitize/package/activefreq/
 	LD_PRELOAD="$$($(CXX) -print-file-name=libasan.so) $$($(CXX) -print-file-name=libubsan.so)" ASAN_OPTIONS=detect_leaks=0 \
-	  PYTHONPATH=build/sanitize/package $(BIN)/pytest tests/ops
+	  PYTHONPATH=build/sanitize/package $(BIN)/pytest tests/ops -k 'not leave_nothing_behind'
 
 bench: $(VENV)/installed-test  ## what one click costs, and every operator against its best alternative; stores JSON
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt '.[bench]'
