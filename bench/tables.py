@@ -7,29 +7,16 @@ results say. A table stands between `<!-- table: NAME -->` and `<!-- end -->`; N
 from __future__ import annotations
 
 import argparse
-import json
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+
+from bench import speed_tables
+from bench.speed_tables import markdown, stored
 
 ROOT = Path(__file__).parent.parent
-RESULTS = ROOT / "bench" / "results"
 PAGES = (ROOT / "README.md", ROOT / "bench" / "README.md")
-
-
-def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table whose first column is text and whose others are numbers."""
-    line = "| " + " | ".join(["---", *["---:"] * (len(header) - 1)]) + " |"
-    return "\n".join(
-        ["| " + " | ".join(row) + " |" for row in (header,)] + [line] + ["| " + " | ".join(r) + " |" for r in rows]
-    )
-
-
-def stored(name: str) -> Any:
-    """The content of bench/results/NAME.json."""
-    return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
 
 
 def isic2017() -> str:
@@ -85,7 +72,15 @@ def cost() -> str:
     return markdown(header, [*rows, ["*the paper's FreqFormer (its Table 3)*", "9.20 M", "", "", "2.67"]])
 
 
-TABLES: dict[str, Callable[[], str]] = {"isic2017": isic2017, "mask-sources": mask_sources, "cost": cost}
+TABLES: dict[str, Callable[[], str]] = {
+    "isic2017": isic2017,
+    "mask-sources": mask_sources,
+    "cost": cost,
+    "click": speed_tables.click,
+    "operators": speed_tables.operators,
+    "region-operators": speed_tables.region_operators,
+    "haar": speed_tables.haar,
+}
 
 
 def fill(text: str) -> str:

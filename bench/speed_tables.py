@@ -1,0 +1,139 @@
+"""The speed tables: rows made from the JSON that the benchmarks store. `bench/tables.py` puts them into the pages."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+__all__ = ["RESULTS", "click", "haar", "markdown", "operators", "region_operators", "stored"]
+
+RESULTS = Path(__file__).parent / "results"
+
+REGION_BARS = {
+    ("realistic", 224): 10.0,
+    ("realistic", 448): 15.0,
+    ("realistic", 1024): 22.0,
+    ("blob", 224): 11.0,
+    ("blob", 448): 12.0,
+    ("blob", 1024): 14.0,
+}
+FILTER_BARS = {
+    ("avx512", "forward, warm"): (9.0, 4.0),
+    ("avx512", "forward, cold"): (5.0, 3.0),
+    ("avx512", "forward+backward, warm"): (6.0, None),
+    ("avx2", "forward, warm"): (4.5, None),
+}
+"""Geometric mean and least ratio that the project asks of itself."""
+
+
+def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table whose first column is text and whose others are numbers."""
+    rule = "| " + " | ".join(["---", *["---:"] * (len(header) - 1)]) + " |"
+    lines = ["| " + " | ".join(cells) + " |" for cells in (header, *rows)]
+    return "\n".join([lines[0], rule, *lines[1:]])
+
+
+def stored(name: str) -> Any:
+    """The content of bench/results/NAME.json."""
+    return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def footnote(record: dict[str, Any]) -> str:
+    """Where and with what a record was made."""
+    machine = record["machine"]
+    return (
+        f"\n\n{machine['processor']}, {machine['threads']} thread, torch {machine['torch']}, "
+        f"commit {machine['commit']}, {machine['time'][:10]}, load average {machine['load_average']:.1f}."
+    )
+
+
+def _spread(summary: dict[str, Any]) -> str:
+    return f"{summary['median']:.2f} ({summary['low']:.2f} to {summary['high']:.2f})"
+
+
+def click() -> str:
+    """One click, stage by stage: medians in milliseconds per image and quartiles of the ratio."""
+    record = stored("click")
+    rows = []
+    for row in record["rows"]:
+        other = row.get("alternative")
+        rows.append(
+            [
+                row["stage"],
+                row["cache"],
+                f"{row['ours']['median']:.3f}",
+                f"{other['median']:.3f}" if other else "",
+                row.get("name", ""),
+                _spread(row["ratio"]) if other else "",
+            ]
+        )
+    header = ["stage", "cache", "ours, ms", "alternative, ms", "which", "ratio (quartiles)"]
+    settings = record["summary"]
+    note = f"\n\nBatch {settings['batch']} at {settings['size']} × {settings['size']}, {settings['instruction_set']}."
+    return markdown(header, rows) + note + footnote(record)
+
+
+def operators() -> str:
+    """freq_mix against eager torch: geometric mean and least of the 16 points' median ratios, beside the bars."""
+    rows = []
+    for instruction_set in ("avx512", "avx2"):
+        record = stored(f"freq_mix-{instruction_set}")
+        for name, value in record["summary"].items():
+            if isinstance(value, dict):
+                mean_bar, least_bar = FILTER_BARS.get((instruction_set, name), (None, None))
+                cells = [
+                    f"{value['geometric_mean']:.2f}",
+                    f"{mean_bar:g}" if mean_bar else "",
+                    f"{value['least']:.2f}",
+                    f"{least_bar:g}" if least_bar else "",
+                ]
+                rows.append([f"{instruction_set}, {name}", *cells])
+    header = ["freq_mix, 16 points", "geometric mean", "bar", "least", "bar"]
+    return markdown(header, rows) + footnote(stored("freq_mix-avx512"))
+
+
+def region_operators() -> str:
+    """select_click, label and squared_distance against the fastest peer of each cell, by minima and by medians."""
+    rows = []
+    for row in stored("select_click")["rows"]:
+        bar = REGION_BARS.get((row["errors"], row["size"]), 2.5) if row["reading"] == "literal" else None
+        name = f"select_click, {row['reading']}, {row['errors']}, {row['size']}"
+        rows.append([name, *_race(row), f"{bar:g}" if bar else ""])
+    for operator, part, bar in (("label", "mask", 1.0), ("squared_distance", "mask", 3.0)):
+        for row in stored(operator)["rows"]:
+            connectivity = f", {row['connectivity']}-connected" if "connectivity" in row else ""
+            name = f"{operator}{connectivity}, {row[part]}, {row['size']}"
+            rows.append([name, *_race(row), f"{bar:g}"])
+    header = [
+        "operator, masks, size",
+        "ours, ms",
+        "peer, ms",
+        "which",
+        "ratio of minima",
+        "median ratio (quartiles)",
+        "bar",
+    ]
+    return markdown(header, rows) + footnote(stored("select_click"))
+
+
+def _race(row: dict[str, Any]) -> list[str]:
+    return [
+        f"{row['ours']['minimum']:.3f}",
+        f"{row['peer']['minimum']:.3f}",
+        row["fastest_peer"],
+        f"{row['ratio_of_minima']:.1f}",
+        _spread(row["ratio"]),
+    ]
+
+
+def haar() -> str:
+    """The Haar transform against the faster of two packages."""
+    record = stored("haar")
+    rows = [
+        [name, f"{value['geometric_mean']:.2f}", f"{value['least']:.2f}", "3"]
+        for name, value in record["summary"].items()
+        if isinstance(value, dict)
+    ]
+    return markdown(["operator, pass, cache", "geometric mean", "least", "bar"], rows) + footnote(record)
