@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import torch
 
-__all__ = ["runs_past_dispatcher"]
+__all__ = ["records", "runs_directly", "runs_past_dispatcher"]
 
+# Names of their own: on a small tensor the look-ups in torch are a fair part of the call.
 _PLAIN = (torch.Tensor, torch.nn.Parameter)
+_FLOAT32 = torch.float32
+_dispatch_modes = torch._C._len_torch_dispatch_stack
+_transform = torch._C._functorch.peek_interpreter_stack
+_trace = torch._C._get_tracing_state
 
 
 def runs_past_dispatcher(*tensors: torch.Tensor | None) -> bool:
@@ -19,8 +24,21 @@ def runs_past_dispatcher(*tensors: torch.Tensor | None) -> bool:
     for tensor in tensors:
         if tensor is not None and not (type(tensor) in _PLAIN and tensor.is_cpu):
             return False
-    return (
-        torch._C._len_torch_dispatch_stack() == 0
-        and torch._C._functorch.peek_interpreter_stack() is None
-        and torch._C._get_tracing_state() is None
-    )
+    return _dispatch_modes() == 0 and _transform() is None and _trace() is None
+
+
+def runs_directly(*tensors: torch.Tensor | None) -> bool:
+    """As `runs_past_dispatcher`, and a CPU kernel may read the tensors as they are: contiguous float32."""
+    if torch.compiler.is_compiling():
+        return False
+    for tensor in tensors:
+        if tensor is not None and not (
+            type(tensor) in _PLAIN and tensor.dtype is _FLOAT32 and tensor.is_cpu and tensor.is_contiguous()
+        ):
+            return False
+    return _dispatch_modes() == 0 and _transform() is None and _trace() is None
+
+
+def records(*tensors: torch.Tensor | None) -> bool:
+    """Whether autograd wants the gradient of one of these."""
+    return torch.is_grad_enabled() and any(tensor is not None and tensor.requires_grad for tensor in tensors)

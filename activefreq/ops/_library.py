@@ -13,10 +13,8 @@ __all__ = [
     "arithmetic_type",
     "check_real_floating",
     "check_shape",
-    "records",
     "refuse_second_derivative",
     "require",
-    "runs_directly",
 ]
 
 LIBRARY = torch.library.Library("activefreq", "DEF")
@@ -44,34 +42,6 @@ def check_shape(operator: str, name: str, tensor: torch.Tensor, letters: Sequenc
         raise TypeError(f"{operator}: {name} must be a tensor, got {type(tensor).__name__}")
     if tensor.dim() != len(letters):
         raise ValueError(f"{operator}: {name} must have shape ({', '.join(letters)}), got {tuple(tensor.shape)}")
-
-
-def runs_directly(*tensors: torch.Tensor | None) -> bool:
-    """Whether a CPU kernel may read these tensors as they are, past the dispatcher, which costs several times as much.
-
-    True where every argument is None or a plain contiguous float32 tensor on the CPU, and nothing is traced, compiled
-    or transformed.
-    """
-    if torch.compiler.is_compiling():
-        return False
-    for tensor in tensors:
-        if tensor is not None and not (
-            type(tensor) in _PLAIN and tensor.dtype is torch.float32 and tensor.is_cpu and tensor.is_contiguous()
-        ):
-            return False
-    return (
-        torch._C._len_torch_dispatch_stack() == 0
-        and torch._C._functorch.peek_interpreter_stack() is None
-        and torch._C._get_tracing_state() is None
-    )
-
-
-def records(*tensors: torch.Tensor | None) -> bool:
-    """Whether autograd wants the gradient of one of these."""
-    return torch.is_grad_enabled() and any(tensor is not None and tensor.requires_grad for tensor in tensors)
-
-
-_PLAIN = (torch.Tensor, torch.nn.Parameter)
 
 
 def check_real_floating(operator: str, **tensors: torch.Tensor) -> None:

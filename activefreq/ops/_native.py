@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterable
 from types import ModuleType
 
 import torch  # first: the extension then shares torch's OpenMP runtime instead of bringing a second one
 
 from activefreq import _cpu
 
-__all__ = ["backends", "cpu", "cuda", "launch_arguments", "pointer"]
+__all__ = ["backends", "cpu", "cuda", "launch_arguments", "pointer", "pointers"]
 
 cpu: ModuleType = _cpu
 
@@ -17,6 +18,11 @@ cpu: ModuleType = _cpu
 def pointer(tensor: torch.Tensor | None) -> int:
     """Address of a tensor's first element, 0 for None. The caller keeps the tensor in a named variable."""
     return 0 if tensor is None else tensor.data_ptr()
+
+
+def pointers(tensors: Iterable[torch.Tensor | None]) -> list[int]:
+    """`pointer` of each. The caller keeps the tensors."""
+    return [0 if tensor is None else tensor.data_ptr() for tensor in tensors]
 
 
 @functools.cache

@@ -6,17 +6,16 @@ from collections.abc import Sequence
 
 import torch
 
+from activefreq.ops._direct import records, runs_directly
 from activefreq.ops._library import (
     LIBRARY,
     AutogradContext,
     arithmetic_type,
     check_real_floating,
-    records,
     refuse_second_derivative,
     require,
-    runs_directly,
 )
-from activefreq.ops._native import cpu, pointer
+from activefreq.ops._native import cpu, pointer, pointers
 from activefreq.ops.spectral_filter import conjugate
 from activefreq.reference.freq_mix import freq_mix as reference_mix
 from activefreq.reference.freq_mix import freq_mix_backward as reference_backward
@@ -85,13 +84,13 @@ def _fit(
     weight_wc: torch.Tensor | None,
 ) -> bool:
     """Whether x is not empty and all shapes are right: the quick form of `_check`, which says what is wrong."""
-    if x.dim() != 4 or conv_weight is None:
+    shape = x.shape
+    if len(shape) != 4 or conv_weight is None or 0 in shape:
         return False
-    batch, channels, height, width = x.shape
+    _, channels, height, width = shape
     quarter = channels // 4
     return (
-        channels % 4 == 0
-        and batch * channels * height * width > 0
+        channels == 4 * quarter
         and conv_weight.shape == (quarter, 1, 3, 3)
         and (conv_bias is None or conv_bias.shape == (quarter,))
         and (weight_hw is None or weight_hw.shape == (quarter, height, width // 2 + 1, 2))
@@ -161,7 +160,7 @@ def _freq_mix_cpu(
 
 def _launch(x: torch.Tensor, y: torch.Tensor, *weights: torch.Tensor | None) -> None:
     call = cpu.freq_mix if x.dtype is torch.float32 else cpu.freq_mix_double
-    call(pointer(x), pointer(y), *x.shape, *map(pointer, weights), torch.get_num_threads())
+    call(pointer(x), pointer(y), *x.shape, *pointers(weights), torch.get_num_threads())
 
 
 @torch.library.impl(LIBRARY, "freq_mix_backward", "CPU")
@@ -191,7 +190,7 @@ def _launch_backward(
     grad_weights: Sequence[torch.Tensor | None],
 ) -> None:
     call = cpu.freq_mix_backward if x.dtype is torch.float32 else cpu.freq_mix_backward_double
-    addresses = [*map(pointer, weights), *map(pointer, grad_weights)]
+    addresses = pointers((*weights, *grad_weights))
     call(pointer(grad), pointer(x), pointer(grad_x), *x.shape, *addresses, torch.get_num_threads())
 
 

@@ -8,15 +8,14 @@ from typing import Protocol
 
 import torch
 
+from activefreq.ops._direct import records, runs_directly
 from activefreq.ops._library import (
     LIBRARY,
     AutogradContext,
     arithmetic_type,
     check_real_floating,
-    records,
     refuse_second_derivative,
     require,
-    runs_directly,
 )
 from activefreq.ops._native import cpu, pointer
 from activefreq.reference.spectral_filter import spectral_filter as reference_filter

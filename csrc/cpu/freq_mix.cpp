@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "cpu/depthwise.h"
+#include "cpu/huge_pages.h"
 #include "cpu/spectral_tasks.h"
 
 namespace activefreq::AF_ISA {
@@ -82,6 +83,8 @@ void forward(const FreqMix<T>& p, int threads) {
   count += p.batch * blocks;
   cost += p.batch * quarter_points(p) / 4;  // a quarter of a filter's cost
 
+  prefer_huge_pages(p.output, 4 * p.batch * quarter_points(p) * static_cast<int64_t>(sizeof(T)));
+
   const auto convolve = [&](int64_t i) {
     const int64_t sample = i / blocks, begin = i % blocks * block, end = std::min(quarter, begin + block);
     const Workspace memory(convolution.padded_size() * sizeof(T));
@@ -124,6 +127,8 @@ void backward(const FreqMixBackward<T>& b, int threads) {
       count += p.batch;
     }
   const Depthwise<T> convolution(p.height, p.width);
+
+  prefer_huge_pages(p.output, 4 * p.batch * quarter_points(p) * static_cast<int64_t>(sizeof(T)));
 
   const auto convolve = [&](int64_t c) {  // one channel of all samples: its sums in one order
     const int64_t size = convolution.padded_size();

@@ -3,15 +3,17 @@
 //
 //   shared weight      one chunk; lanes are consecutive planes
 //   own weights        a chunk is up to kLanes weights; where there are fewer, the lanes repeat them for several
-//                      samples: lane = sample * weights + weight
+//                      samples: lane = sample * weights + weight; or, where half a vector of weights meets one
+//                      sample, for two rows (half_lanes.h): lane = row * weights + weight
 //
 // Prepared weights are scaled, conjugated where the filter says so, and in the order in which columns use them:
-// [column of (middle, half)][outer].
+// [column of (middle, half)][outer]. With two rows in the lanes, a column is two frequencies.
 #pragma once
 #include <algorithm>
 #include <vector>
 
 #include "core/spectral_filter.h"
+#include "cpu/half_lanes.h"
 #include "cpu/line_plan.h"
 #include "cpu/plane_lanes.h"
 #include "cpu/workspace.h"
@@ -25,6 +27,7 @@ class SpectralPlan {
     int64_t first;  // weight
     int weights;    // lanes of one sample
     int samples;    // samples of one group
+    int rows;       // in the lanes: 1 or 2
     int64_t groups;
     size_t prepared;  // offset of the prepared weights, in bytes
   };
@@ -73,11 +76,11 @@ class SpectralPlan {
     ComplexVector<T>* spectrum = reinterpret_cast<ComplexVector<T>*>(memory);
     const PlaneLanes<T> lanes = lanes_of(chunk, group);
     memory += spectrum_bytes();
-    forward(lanes, filter_.input, spectrum, memory);
+    forward(lanes, chunk.rows, filter_.input, spectrum, memory);
     Columns<T> columns = columns_of(chunk, prepared, spectrum);
     for (int64_t m = 0; m < filter_.middle.size; ++m, advance(columns))
       column_line_.columns(column_line_, columns, reinterpret_cast<ComplexVector<T>*>(memory));
-    inverse(lanes, spectrum, memory);
+    inverse(lanes, chunk.rows, spectrum, memory);
   }
 
   // As filter_group on the gradient, and products += conj(X) G, `products` as one chunk's own prepared weights.
@@ -90,42 +93,35 @@ class SpectralPlan {
     ComplexVector<T>* input_spectrum = reinterpret_cast<ComplexVector<T>*>(memory + spectrum_bytes());
     const PlaneLanes<T> lanes = lanes_of(chunk, group);
     memory += 2 * spectrum_bytes();
-    forward(lanes, filter_.input, spectrum, memory);
-    forward(lanes, input, input_spectrum, memory);
+    forward(lanes, chunk.rows, filter_.input, spectrum, memory);
+    forward(lanes, chunk.rows, input, input_spectrum, memory);
     Columns<T> columns = columns_of(chunk, prepared, spectrum);
     columns.input = input_spectrum;
     columns.products = static_cast<ComplexVector<T>*>(products);
     for (int64_t m = 0; m < filter_.middle.size; ++m, advance(columns))
       column_line_.columns_gradient(column_line_, columns, reinterpret_cast<ComplexVector<T>*>(memory));
-    inverse(lanes, spectrum, memory);
+    inverse(lanes, chunk.rows, spectrum, memory);
   }
 
   // The gradient of one chunk's weights: its products of all slices, in their order, then its lanes in theirs.
   void finish_gradient(const Chunk& chunk, const void* products, int64_t slices, T* gradient) const {
-    const int64_t n0 = filter_.outer.size, n1 = filter_.middle.size;
-    const int width = shared_weight_ ? 1 : chunk.weights, count = kLanes<T> / width;
-    const ComplexVector<T>* sums = static_cast<const ComplexVector<T>*>(products);
-    for (int64_t m = 0; m < n1; ++m)
-      for (int64_t k = 0; k < frequencies_; ++k) {
-        const bool once = k == 0 || 2 * k == filter_.half.size;
-        const T factor = (once ? T(0.25) : T(0.5)) * scale_;  // a quarter: both spectra are doubled
-        for (int64_t j = 0; j < n0; ++j) {
-          const int64_t i = (m * frequencies_ + k) * n0 + j;
-          ComplexVector<T> sum = sums[i];
-          for (int64_t slice = 1; slice < slices; ++slice) sum = sum + sums[slice * weight_points() + i];
-          sum = {sum.re * factor, sum.im * factor};
-          for (int w = 0; w < width; ++w) {
-            T re = sum.re[w], im = sum.im[w];
-            for (int s = 1; s < count; ++s) {
-              re += sum.re[s * width + w];
-              im += sum.im[s * width + w];
-            }
-            T* to = gradient + own_[chunk.first + w].weight + j * filter_.outer.weight_stride +
-                    m * filter_.middle.weight_stride + k * filter_.half.weight_stride;
-            to[0] = re;
-            to[1] = im;
-          }
+    const int width = shared_weight_ ? 1 : chunk.weights;
+    int64_t offsets[kLanes<T>];
+    for (int w = 0; w < width; ++w) offsets[w] = own_[chunk.first + w].weight;
+    const bool dense = dense_weight();
+    const PlaneLanes<T> lanes(offsets, width, dense ? 1 : filter_.half.weight_stride);
+    const Workspace memory((2 * frequencies_ + kLanes<T>)*sizeof(Vector<T>));
+    Vector<T>* line = static_cast<Vector<T>*>(memory.data());
+    for (int64_t j = 0; j < filter_.outer.size; ++j)
+      for (int64_t m = 0; m < filter_.middle.size; ++m) {
+        for (int64_t k = 0; k < frequencies_; ++k) {
+          const ComplexVector<T> sum = summed(chunk, static_cast<const ComplexVector<T>*>(products), slices, j, m, k);
+          line[dense ? 2 * k : k] = sum.re;
+          line[dense ? 2 * k + 1 : k + frequencies_] = sum.im;
         }
+        T* to = gradient + j * filter_.outer.weight_stride + m * filter_.middle.weight_stride;
+        lanes.store_line(to, dense ? 2 * frequencies_ : frequencies_, line);
+        if (!dense) lanes.store_line(to + 1, frequencies_, line + frequencies_);
       }
   }
 
@@ -148,18 +144,24 @@ class SpectralPlan {
     for (int64_t first = 0; first < own; first += kLanes<T>) {
       const int weights = static_cast<int>(std::min<int64_t>(kLanes<T>, own - first));
       const int samples = static_cast<int>(std::min<int64_t>(kLanes<T> / weights, shared));
-      chunks_.push_back({first, weights, samples, samples ? (shared + samples - 1) / samples : 0, prepared_bytes_});
+      const bool two_rows = !shared_weight_ && 2 * weights == kLanes<T> && shared == 1 && dense_weight() &&
+                            filter_.middle.size == 1 && filter_.outer.size % 4 == 0;
+      chunks_.push_back(
+          {first, weights, samples, two_rows ? 2 : 1, samples ? (shared + samples - 1) / samples : 0, prepared_bytes_});
       prepared_bytes_ += shared_weight_ ? weight_points() * sizeof(Complex<T>) : products_bytes();
     }
   }
 
+  // The usual weight has its frequencies side by side: one line of real and imaginary parts in turn.
+  bool dense_weight() const { return filter_.half.weight_stride == 2; }
   int64_t rows() const { return filter_.outer.size * filter_.middle.size; }
   size_t weight_points() const { return static_cast<size_t>(rows() * frequencies_); }
   size_t spectrum_bytes() const { return (rows() + 1) * pitch_ * sizeof(ComplexVector<T>); }  // one row to spare
   int64_t line_vectors() const { return (filter_.half.size + kLanes<T> - 1) / kLanes<T> * kLanes<T>; }
   size_t line_bytes() const {
     const int64_t longest = std::max({filter_.outer.size, filter_.middle.size, filter_.half.size});
-    return line_scratch(longest) * sizeof(ComplexVector<T>) + 2 * line_vectors() * sizeof(Vector<T>);
+    return (line_scratch(longest) + 2 * (frequencies_ + 1)) * sizeof(ComplexVector<T>) +
+           2 * line_vectors() * sizeof(Vector<T>);
   }
 
   PlaneLanes<T> lanes_of(const Chunk& chunk, int64_t group) const {
@@ -168,7 +170,9 @@ class SpectralPlan {
     const int64_t begin = group * chunk.samples;
     const int64_t end = std::min<int64_t>(begin + chunk.samples, static_cast<int64_t>(shared_.size()));
     for (int64_t s = begin; s < end; ++s)
-      for (int w = 0; w < chunk.weights; ++w) offsets[count++] = shared_[s] + own_[chunk.first + w].offset;
+      for (int row = 0; row < chunk.rows; ++row)
+        for (int w = 0; w < chunk.weights; ++w)
+          offsets[count++] = shared_[s] + own_[chunk.first + w].offset + row * filter_.outer.stride;
     return PlaneLanes<T>(offsets, count, filter_.half.stride);
   }
 
@@ -176,7 +180,7 @@ class SpectralPlan {
     Columns<T> columns = {};
     columns.buffer = spectrum;
     columns.stride = filter_.middle.size * pitch_;
-    columns.count = frequencies_;
+    columns.count = (frequencies_ + chunk.rows - 1) / chunk.rows;
     const char* block = static_cast<const char*>(prepared) + chunk.prepared;
     if (shared_weight_)
       columns.shared_weight = reinterpret_cast<const Complex<T>*>(block);
@@ -206,37 +210,88 @@ class SpectralPlan {
                            inverse, reinterpret_cast<ComplexVector<T>*>(memory));
   }
 
-  // Rows in pairs; with an odd number of rows the last one's partner is zero and its spectrum goes to the spare row.
-  void forward(const PlaneLanes<T>& lanes, const T* planes, ComplexVector<T>* spectrum, char* memory) const {
-    Vector<T>* a = reinterpret_cast<Vector<T>*>(memory);
-    Vector<T>* b = a + line_vectors();
-    ComplexVector<T>* scratch = reinterpret_cast<ComplexVector<T>*>(b + line_vectors());
+  // What one pair of lines needs beside the spectrum.
+  struct LineMemory {
+    LineMemory(const SpectralPlan& plan, char* memory)
+        : a(reinterpret_cast<Vector<T>*>(memory)),
+          b(a + plan.line_vectors()),
+          first(reinterpret_cast<ComplexVector<T>*>(b + plan.line_vectors())),
+          second(first + plan.frequencies_ + 1),
+          scratch(second + plan.frequencies_ + 1) {}
+    Vector<T>*a, *b;
+    ComplexVector<T>*first, *second;  // spectra of two rows each, before they are split
+    ComplexVector<T>* scratch;
+  };
+
+  // Lines in pairs, a line being one or two rows. With an odd number of rows the last one's partner is zero and its
+  // spectrum goes to the spare row.
+  void forward(const PlaneLanes<T>& lanes, int64_t line_rows, const T* planes, ComplexVector<T>* spectrum,
+               char* memory) const {
+    const LineMemory line(*this, memory);
     const int64_t n = filter_.half.size;
-    for (int64_t row = 0; row < rows(); row += 2) {
-      lanes.load_line(planes + row_offset(row), n, a);
-      if (row + 1 < rows())
-        lanes.load_line(planes + row_offset(row + 1), n, b);
+    for (int64_t row = 0; row < rows(); row += 2 * line_rows) {
+      const int64_t next = row + line_rows;
+      lanes.load_line(planes + row_offset(row), n, line.a);
+      if (next < rows())
+        lanes.load_line(planes + row_offset(next), n, line.b);
       else
-        std::fill(b, b + n, Vector<T>{});
-      row_line_.forward(row_line_, a, b, spectrum + row * pitch_, spectrum + (row + 1) * pitch_, scratch);
+        std::fill(line.b, line.b + n, Vector<T>{});
+      ComplexVector<T>*to = spectrum + row * pitch_, *to_next = spectrum + next * pitch_;
+      if (line_rows == 1) {
+        row_line_.forward(row_line_, line.a, line.b, to, to_next, line.scratch);
+      } else {
+        row_line_.forward(row_line_, line.a, line.b, line.first, line.second, line.scratch);
+        split_rows<T>(line.first, frequencies_, to, to + pitch_);
+        split_rows<T>(line.second, frequencies_, to_next, to_next + pitch_);
+      }
     }
     middle(spectrum, false, memory);
   }
 
-  void inverse(const PlaneLanes<T>& lanes, ComplexVector<T>* spectrum, char* memory) const {
+  void inverse(const PlaneLanes<T>& lanes, int64_t line_rows, ComplexVector<T>* spectrum, char* memory) const {
     middle(spectrum, true, memory);
-    Vector<T>* a = reinterpret_cast<Vector<T>*>(memory);
-    Vector<T>* b = a + line_vectors();
-    ComplexVector<T>* scratch = reinterpret_cast<ComplexVector<T>*>(b + line_vectors());
+    const LineMemory line(*this, memory);
     const int64_t n = filter_.half.size;
-    for (int64_t row = 0; row < rows(); row += 2) {
-      const bool pair = row + 1 < rows();
-      ComplexVector<T>* next = spectrum + (row + 1) * pitch_;
-      if (!pair) std::fill(next, next + frequencies_, ComplexVector<T>{});
-      row_line_.inverse(row_line_, spectrum + row * pitch_, next, a, b, scratch);
-      lanes.store_line(filter_.output + row_offset(row), n, a);
-      if (pair) lanes.store_line(filter_.output + row_offset(row + 1), n, b);
+    for (int64_t row = 0; row < rows(); row += 2 * line_rows) {
+      const int64_t next = row + line_rows;
+      ComplexVector<T>*from = spectrum + row * pitch_, *from_next = spectrum + next * pitch_;
+      if (next >= rows()) std::fill(from_next, from_next + frequencies_, ComplexVector<T>{});
+      if (line_rows == 1) {
+        row_line_.inverse(row_line_, from, from_next, line.a, line.b, line.scratch);
+      } else {
+        join_rows<T>(from, from + pitch_, frequencies_, line.first);
+        join_rows<T>(from_next, from_next + pitch_, frequencies_, line.second);
+        row_line_.inverse(row_line_, line.first, line.second, line.a, line.b, line.scratch);
+      }
+      lanes.store_line(filter_.output + row_offset(row), n, line.a);
+      if (next < rows()) lanes.store_line(filter_.output + row_offset(next), n, line.b);
     }
+  }
+
+  // Products of all slices at one point of the weight; lane w is the sum of all lanes that have weight w.
+  ComplexVector<T> summed(const Chunk& chunk, const ComplexVector<T>* products, int64_t slices, int64_t j, int64_t m,
+                          int64_t k) const {
+    const ComplexVector<T>* from = products + (m * frequencies_ + k / chunk.rows) * filter_.outer.size + j;
+    ComplexVector<T> sum = *from;
+    for (int64_t slice = 1; slice < slices; ++slice) sum = sum + from[slice * weight_points()];
+    const bool once = k == 0 || 2 * k == filter_.half.size;
+    const T factor = (once ? T(0.25) : T(0.5)) * scale_;  // a quarter: both spectra are doubled
+    sum = {sum.re * factor, sum.im * factor};
+    if (chunk.rows == 2) return k % 2 ? ComplexVector<T>{high_half_twice<T>(sum.re), high_half_twice<T>(sum.im)} : sum;
+    const int width = shared_weight_ ? 1 : chunk.weights;
+    return {lanes_added(sum.re, width), lanes_added(sum.im, width)};
+  }
+
+  // To the first `width` lanes the following ones, `width` at a time.
+  static Vector<T> lanes_added(Vector<T> v, int width) {
+    if (2 * width > kLanes<T>) return v;
+    if (2 * width == kLanes<T>) return v + high_half_twice<T>(v);
+    for (int lane = 0; lane < width; ++lane) {
+      T sum = v[lane];
+      for (int next = lane + width; next < kLanes<T> / width * width; next += width) sum += v[next];
+      v[lane] = sum;
+    }
+    return v;
   }
 
   void prepare_shared(Complex<T>* to) const {
@@ -252,28 +307,32 @@ class SpectralPlan {
 
   void prepare_own(const Chunk& chunk, ComplexVector<T>* to) const {
     const T re_scale = T(0.5) * scale_, im_scale = filter_.conjugate ? -re_scale : re_scale;
+    const int copies = chunk.samples * chunk.rows;
     int64_t offsets[kLanes<T>];
-    for (int lane = 0; lane < chunk.weights * chunk.samples; ++lane)
+    for (int lane = 0; lane < chunk.weights * copies; ++lane)
       offsets[lane] = own_[chunk.first + lane % chunk.weights].weight;
-    // The usual weight has its frequencies side by side: one line of real and imaginary parts in turn.
-    const bool dense = filter_.half.weight_stride == 2;
-    const int64_t length = 2 * frequencies_, step = filter_.half.weight_stride;
-    const PlaneLanes<T> lanes(offsets, chunk.weights * chunk.samples, dense ? 1 : step);
-    const Workspace memory((length + kLanes<T>)*sizeof(Vector<T>));
+    const int64_t step = filter_.half.weight_stride, n = filter_.outer.size;
+    const PlaneLanes<T> lanes(offsets, chunk.weights * copies, dense_weight() ? 1 : step);
+    const Workspace memory((2 * frequencies_ + 2 + kLanes<T>)*sizeof(Vector<T>));
     Vector<T>* line = static_cast<Vector<T>*>(memory.data());
     for (int64_t j = 0; j < filter_.outer.size; ++j)
       for (int64_t m = 0; m < filter_.middle.size; ++m) {
         const T* from = filter_.weight + j * filter_.outer.weight_stride + m * filter_.middle.weight_stride;
-        ComplexVector<T>* column = to + m * frequencies_ * filter_.outer.size + j;
-        if (dense) {
-          lanes.load_line(from, length, line);
-          for (int64_t k = 0; k < frequencies_; ++k)
-            column[k * filter_.outer.size] = {line[2 * k] * re_scale, line[2 * k + 1] * im_scale};
+        ComplexVector<T>* column = to + m * frequencies_ * n + j;
+        if (dense_weight()) {
+          lanes.load_line(from, 2 * frequencies_, line);
+          line[2 * frequencies_] = line[2 * frequencies_ + 1] =
+              Vector<T>{};  // the partner of the last of an odd number
+          for (int64_t k = 0; k < frequencies_; k += chunk.rows, column += n) {
+            ComplexVector<T> weight = {line[2 * k], line[2 * k + 1]}, next = {line[2 * k + 2], line[2 * k + 3]};
+            if (chunk.rows == 2) exchange_halves<T>(weight, next);
+            *column = {weight.re * re_scale, weight.im * im_scale};
+          }
         } else {
           lanes.load_line(from, frequencies_, line);
-          for (int64_t k = 0; k < frequencies_; ++k) column[k * filter_.outer.size].re = line[k] * re_scale;
+          for (int64_t k = 0; k < frequencies_; ++k) column[k * n].re = line[k] * re_scale;
           lanes.load_line(from + 1, frequencies_, line);
-          for (int64_t k = 0; k < frequencies_; ++k) column[k * filter_.outer.size].im = line[k] * im_scale;
+          for (int64_t k = 0; k < frequencies_; ++k) column[k * n].im = line[k] * im_scale;
         }
       }
   }

@@ -19,6 +19,8 @@ SHAPES = [
     (2, 68, 16, 9),
     (1, 4, 1, 1),
     (1, 4, 33, 40),
+    (1, 32, 12, 6),  # two rows in the lanes, with an even number of frequencies; above with an odd one
+    (1, 16, 8, 6),
 ]
 
 
