@@ -15,14 +15,18 @@ SOURCES := $(shell find csrc activefreq cmake weights -type f -not -name '*.so' 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
-# One stamp per set of packages, so that the demo does not wait for test tools.
-$(VENV)/installed: $(BIN)/python pyproject.toml CMakeLists.txt constraints.txt $(SOURCES)
+# One stamp per set of packages, so that the demo does not wait for test tools; each builds the extension once.
+NEEDS := $(BIN)/python pyproject.toml CMakeLists.txt constraints.txt $(SOURCES)
+
+$(VENV)/installed: $(NEEDS)
+	@echo "installing activefreq into $(VENV) (a few minutes the first time) ..."
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt .
 	@touch $@
 
-$(VENV)/installed-test: $(VENV)/installed
+$(VENV)/installed-test: $(NEEDS)
+	@echo "installing activefreq with its test tools into $(VENV) (a few minutes the first time) ..."
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt '.[test,lint]'
-	@touch $@
+	@touch $(VENV)/installed $@
 
 setup: $(VENV)/installed-test  ## virtual environment with everything for tests and linting
 
@@ -31,16 +35,45 @@ demo: $(VENV)/installed  ## evaluate the shipped network on synthetic images, bo
 	$(BIN)/activefreq evaluate --model freqformer-isic2017 --data phantom --strategy largest,acselect --out runs/demo
 
 test: $(VENV)/installed-test  ## the test suite
-	cd tests && ../$(BIN)/python -m pytest -c ../pyproject.toml --rootdir .. .
+	$(BIN)/pytest tests
 
 test-long: $(VENV)/installed-test  ## minutes-long property tests
-	cd tests && ../$(BIN)/python -m pytest -c ../pyproject.toml --rootdir .. -m long .
+	$(BIN)/pytest -m long tests
 
 lint: $(VENV)/installed-test  ## ruff, mypy, clang-format
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/clang-format --dry-run --Werror $$(git ls-files '*.cpp' '*.h' '*.cu' '*.cuh')
+
+# The operator tests against a build with sanitizers. The runtime has to be loaded before Python; leaks are Python's own.
+sanitize: $(VENV)/installed-test  ## operator tests under address and undefined-behaviour sanitizers
+	$(BIN)/python -m pip install --quiet cmake ninja pybind11
+	$(BIN)/cmake -S . -B build/sanitize -G Ninja -DACTIVEFREQ_CUDA=OFF -DACTIVEFREQ_SANITIZE=address,undefined \
+	  -DPython_EXECUTABLE=$(abspath $(BIN)/python) -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN)/ninja) \
+	  -Dpybind11_DIR=$$($(BIN)/python -m pybind11 --cmakedir) -DCMAKE_LIBRARY_OUTPUT_DIRECTORY=$(CURDIR)/build/sanitize/package/activefreq
+	$(BIN)/cmake --build build/sanitize
+	cp -r activefreq/. build/sanitize/package/activefreq/
+	LD_PRELOAD="$$($(CXX) -print-file-name=libasan.so) $$($(CXX) -print-file-name=libubsan.so)" ASAN_OPTIONS=detect_leaks=0 \
+	  PYTHONPATH=build/sanitize/package $(BIN)/pytest tests/ops
+
+bench: $(VENV)/installed-test  ## what one click costs, and every operator against its best alternative; stores JSON
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt '.[bench]'
+	$(BIN)/activefreq bench --json bench/results/click.json
+	for name in freq_mix select_click label squared_distance haar; do \
+	  $(BIN)/python -m bench.$$name --json bench/results/$$name.json || exit; done
+
+# One command on a machine with a GPU: tests that must not be skipped, then figures under the card's name and date.
+gpu: $(VENV)/installed-test  ## tests and figures on a GPU
+	$(BIN)/pytest tests/cuda --require-cuda
+	$(BIN)/python -m bench.gpu
+
+cuda-all: $(VENV)/installed-test  ## compile the CUDA module for every architecture this toolkit knows
+	$(BIN)/python -m pip install --quiet cmake ninja pybind11
+	$(BIN)/cmake -S . -B build/cuda-all -G Ninja -DACTIVEFREQ_CUDA=ON -DCMAKE_CUDA_ARCHITECTURES=all \
+	  -DPython_EXECUTABLE=$(abspath $(BIN)/python) -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN)/ninja) \
+	  -Dpybind11_DIR=$$($(BIN)/python -m pybind11 --cmakedir)
+	$(BIN)/cmake --build build/cuda-all --target _cuda
 
 format: $(VENV)/installed-test  ## put code into shape
 	$(BIN)/ruff check --fix .

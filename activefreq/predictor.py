@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 
 from activefreq.models.checkpoint import load_network
+from activefreq.models.cost import network_cost
 from activefreq.models.freqformer import FreqFormer
 from activefreq.models.network_input import network_input
 
@@ -84,9 +85,15 @@ class FreqFormerPredictor:
         return _resize(logits.float(), (height, width)).squeeze(1).sigmoid()
 
     def describe(self) -> dict[str, Any]:
-        """Name, parameters, input size and history, for an evaluation's records."""
-        parameters = sum(parameter.numel() for parameter in self.network.parameters())
-        return {"name": self.name, "parameters": parameters, "input_size": self.input_size, "history": self.history}
+        """Name, cost, input size and history, for an evaluation's records."""
+        cost = network_cost(self.network, (self.input_size, self.input_size))
+        return {
+            "name": self.name,
+            "parameters": cost.parameters,
+            "macs": cost.macs,
+            "input_size": self.input_size,
+            "history": self.history,
+        }
 
 
 def _resize(images: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:

@@ -65,8 +65,11 @@ def interleaved(
 ) -> dict[str, list[float]]:
     """Time the candidates in turn, each once per round, every call on the next of `inputs`.
 
+    An untimed call goes before each timed one, so that the code of a candidate, and with one input its data, is not
+    charged for what the candidates before it left in the caches.
+
     Args:
-        candidates: name → function of one input. Each is called once before the first round.
+        candidates: name → function of one input.
         inputs: one for a warm cache, `copies_beyond_cache(bytes)` equal ones for a cold one.
         seconds: keep starting rounds for so long.
         rounds: at least so many.
@@ -77,11 +80,10 @@ def interleaved(
     """
     times: dict[str, list[float]] = {name: [] for name in candidates}
     rotation = itertools.cycle(inputs)
-    for call in candidates.values():
-        call(next(rotation))
     end = time.perf_counter() + seconds
     while time.perf_counter() < end or len(next(iter(times.values()))) < rounds:
         for name, call in candidates.items():
+            call(next(rotation))
             argument = next(rotation)
             synchronise()
             start = time.perf_counter()

@@ -4,6 +4,9 @@ import torch
 from activefreq import _cpu
 from activefreq.ops import backends
 
+# Small tensors run fastest on one thread; tests of threading set their own number.
+torch.set_num_threads(1)
+
 
 def pytest_addoption(parser):
     parser.addoption("--require-cuda", action="store_true", help="fail, instead of skip, where CUDA cannot be used")

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from activefreq import __version__
+from activefreq.app.bench import bench
 from activefreq.app.errors import one_line_errors, show_tracebacks
 from activefreq.app.evaluate import evaluate
 from activefreq.app.information import info
@@ -37,6 +38,7 @@ def options(
     Examples:
       activefreq evaluate --model freqformer-isic2017 --data phantom
       activefreq train --data path/to/isic2017 --out runs/first
+      activefreq bench
       activefreq info
     """  # noqa: D301
     show_tracebacks.set(debug)
@@ -44,6 +46,9 @@ def options(
 
 for command in (evaluate, train, info):
     app.command()(one_line_errors(command))
+# Its options, --help among them, are those of bench/click.py, passed on as they are.
+_PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
+app.command(add_help_option=False, context_settings=_PASS_ON)(one_line_errors(bench))
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -1,14 +1,27 @@
-"""`activefreq info`: what is installed and what runs here."""
+"""`activefreq info`: what is installed, what runs here, and what a model costs."""
 
 from __future__ import annotations
+
+from typing import Annotated
 
 import typer
 
 __all__ = ["info"]
 
+PAPER = ("the paper's FreqFormer, its Table 3", "9.20", "", "2.67")
+LARGE = 448
 
-def info() -> None:
-    """Say what runs on this machine: versions, backends, and the weights that are installed."""
+
+def info(
+    model: Annotated[str | None, typer.Option(help="also show this model's cost: a name or path")] = None,
+) -> None:
+    """Say what runs on this machine: versions, backends, and the weights that are installed.
+
+    \b
+    Examples:
+      activefreq info
+      activefreq info --model freqformer-isic2017
+    """  # noqa: D301
     from activefreq.evaluation.provenance import machine, versions
     from activefreq.ops import backends
     from activefreq.predictor import available_weights
@@ -19,3 +32,34 @@ def info() -> None:
     rows.append(("weights", ", ".join(available_weights()) or "none"))
     width = max(len(name) for name, _ in rows)
     typer.echo("\n".join(f"{name.ljust(width)}  {value}" for name, value in rows))
+    if model is not None:
+        typer.echo("\n" + _cost_table(model))
+
+
+def _cost_table(model: str) -> str:
+    """Parameters and multiply-accumulates of each part, beside the paper's figures."""
+    from activefreq.models.cost import network_cost
+    from activefreq.predictor import load
+
+    predictor = load(model)
+    side = predictor.input_size
+    own, large = (network_cost(predictor.network, (n, n)) for n in (side, LARGE))
+    rows = [("part", "M parameters", f"GMAC at {side}", f"at {LARGE}")]
+    rows += [
+        (
+            name,
+            f"{own.parts[name][0] / 1e6:.2f}",
+            f"{own.parts[name][1] / 1e9:.2f}",
+            f"{large.parts[name][1] / 1e9:.2f}",
+        )
+        for name in own.parts
+    ]
+    rows.append((predictor.name, f"{own.parameters / 1e6:.2f}", f"{own.macs / 1e9:.2f}", f"{large.macs / 1e9:.2f}"))
+    rows.append(PAPER)
+    widths = [max(len(row[column]) for row in rows) for column in range(len(PAPER))]
+    return "\n".join(
+        "  ".join(
+            [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
+        )
+        for row in rows
+    )

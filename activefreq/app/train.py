@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -52,13 +50,16 @@ def train(
     Every epoch leaves a checkpoint, so a run that was stopped goes on with --resume. The best validated weights are
     in OUT/model.safetensors, ready for `activefreq evaluate --model OUT`. Curves: tensorboard --logdir OUT.
 
+    \b
     Examples:
-      activefreq train --data path/to/isic2017 --out runs/first --epochs 40 --learning-rate 5e-4 --schedule cosine
-      activefreq train --data path/to/isic2017 --out runs/first ... --resume
-    """
+      activefreq train --data path/to/isic2017 --out runs/first --learning-rate 5e-4
+      activefreq train --data path/to/isic2017 --out runs/first --learning-rate 5e-4 --resume
+      activefreq train --data phantom --out runs/tiny --crop 128 --epochs 5
+    """  # noqa: D301
     if model != "freqformer":
         raise ValueError(f"train: unknown model {model!r}; there is: freqformer")
     from activefreq.data import open_dataset
+    from activefreq.evaluation.provenance import versions
     from activefreq.models.freqformer import FreqFormer
     from activefreq.predictor import load
     from activefreq.training.configuration import TrainingConfig
@@ -85,11 +86,8 @@ def train(
     import torch
 
     torch.manual_seed(seed)
-    history: dict[str, Any] = {
-        "data": dataset.name,
-        "split": split,
-        "command": shlex.join(["activefreq", *sys.argv[1:]]),
-    }
+    # Travels with the weights, so it holds names and settings, not the paths of this machine.
+    history: dict[str, Any] = {"data": dataset.name, "split": split, "versions": versions()}
     if start_from:
         before = load(start_from)
         network, history["started_from"] = before.network, before.history
@@ -98,7 +96,15 @@ def train(
     network.to(device)
     with _Bar(epochs) as progress:
         validate = None if held_out is None else lambda net: _validation_figures(net, held_out, seed)
-        path = run(network, dataset, out, config, history, validate, resume, progress)
+        try:
+            path = run(network, dataset, out, config, history, validate, resume, progress)
+        except KeyboardInterrupt:
+            progress.bar.stop()
+            kept = f"finished epochs are kept in {out}; the same command with --resume goes on"
+            typer.echo(
+                f"interrupted: {kept if (out / 'last.safetensors').exists() else 'no epoch was finished'}", err=True
+            )
+            raise typer.Exit(130) from None
     typer.echo(f"weights: {path}")
 
 

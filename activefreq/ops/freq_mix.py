@@ -66,12 +66,14 @@ def freq_mix(
     weights = (conv_weight, conv_bias, weight_hw, weight_hc, weight_wc)
     if runs_directly(x, *weights) and _fit(x, *weights):
         if records(x, *weights):
-            return _FreqMix.apply(x, *weights)
+            recorded: torch.Tensor = _FreqMix.apply(x, *weights)
+            return recorded
         y = torch.empty_like(x)
         _launch(x, y, *weights)
         return y
     _check(x, *weights)
-    return torch.ops.activefreq.freq_mix(x, *weights)
+    dispatched: torch.Tensor = torch.ops.activefreq.freq_mix(x, *weights)
+    return dispatched
 
 
 def _fit(
@@ -186,7 +188,7 @@ def _launch_backward(
     x: torch.Tensor,
     weights: Sequence[torch.Tensor | None],
     grad_x: torch.Tensor,
-    grad_weights: Sequence[torch.Tensor],
+    grad_weights: Sequence[torch.Tensor | None],
 ) -> None:
     call = cpu.freq_mix_backward if x.dtype is torch.float32 else cpu.freq_mix_backward_double
     addresses = [*map(pointer, weights), *map(pointer, grad_weights)]
@@ -277,10 +279,9 @@ class _FreqMix(torch.autograd.Function):
         if torch.is_grad_enabled() or not any(ctx.needs_input_grad[1:]):
             return _differentiate(ctx, grad)
         x, conv_weight, conv_bias, *spectra = ctx.saved_tensors
-        grad_x, *grads = _gradients(x, x.shape, conv_weight, *spectra)
+        grad_x, *grads = (None if t is None else torch.empty_like(t) for t in (x, conv_weight, conv_bias, *spectra))
         _launch_backward(grad.contiguous(), x, [conv_weight, *spectra], grad_x, grads)
-        weights = (conv_weight, conv_bias, *spectra)
-        return grad_x, *(None if t is None else g for t, g in zip(weights, grads, strict=True))
+        return grad_x, *grads
 
 
 torch.library.register_autograd("activefreq::freq_mix", _differentiate, setup_context=_save, lib=LIBRARY)

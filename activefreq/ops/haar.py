@@ -55,7 +55,7 @@ def haar_dwt2(x: torch.Tensor) -> Bands:
     if isinstance(x, torch.Tensor) and x.dim() >= 2 and runs_directly(x):
         if not records(x):
             return _analyse(x, True)
-        recorded: Bands = _HaarDwt2.apply(x)  # type: ignore[no-untyped-call]
+        recorded: Bands = _HaarDwt2.apply(x)
         return recorded
     check_real_floating("haar_dwt2", x=x)
     require(x.dim() >= 2, f"haar_dwt2: x must have shape (..., H, W), got {tuple(x.shape)}")
@@ -82,7 +82,7 @@ def haar_idwt2(bands: Bands, size: Sequence[int]) -> torch.Tensor:
     if runs_directly(*bands) and _fit(bands, size):
         if not records(*bands):
             return _synthesise(bands, size[0], size[1], False)
-        y = _HaarIdwt2.apply(*bands, size[0], size[1])  # type: ignore[no-untyped-call]
+        y = _HaarIdwt2.apply(*bands, size[0], size[1])
         return y
     height, width = _check_bands(bands, size)
     y = torch.ops.activefreq.haar_idwt2(*bands, height, width, False)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from activefreq.ops._library import LIBRARY, check_shape, require
+from activefreq.ops._direct import runs_past_dispatcher
+from activefreq.ops._library import LIBRARY, check_shape
 from activefreq.ops._native import cpu, pointer
 from activefreq.reference.label import label as label_reference
 
@@ -17,7 +18,7 @@ def label(mask: torch.Tensor, connectivity: int = 8) -> tuple[torch.Tensor, torc
     """Number the connected components of each mask.
 
     Args:
-        mask: (B, H, W) bool, H and W up to 32767, H W < 2³¹.
+        mask: (B, H, W) bool, H and W up to 32767.
         connectivity: 4 (pixels join by their edges) or 8 (by corners too).
 
     Returns:
@@ -30,22 +31,26 @@ def label(mask: torch.Tensor, connectivity: int = 8) -> tuple[torch.Tensor, torc
     """
     check_shape("label", "mask", mask, ("B", "H", "W"))
     check_mask("label", mask)
-    require(connectivity in (4, 8), f"label: connectivity must be 4 or 8, got {connectivity}")
+    if connectivity not in (4, 8):
+        raise ValueError(f"label: connectivity must be 4 or 8, got {connectivity}")
+    if runs_past_dispatcher(mask):
+        return _label_cpu(mask, connectivity)
     labels, counts = torch.ops.activefreq.label(mask, connectivity)
     return labels, counts
 
 
 def check_mask(operator: str, mask: torch.Tensor) -> None:
     """Raise unless `mask` is bool and its images small enough for 32-bit positions and distances."""
-    require(mask.dtype == torch.bool, f"{operator}: mask must be bool, got {mask.dtype}")
+    if mask.dtype != torch.bool:
+        raise ValueError(f"{operator}: mask must be bool, got {mask.dtype}")
     check_image_size(operator, "mask", mask)
 
 
 def check_image_size(operator: str, name: str, images: torch.Tensor) -> None:
-    """Raise unless H, W <= 32767 and H W < 2³¹."""
-    height, width = images.shape[1:]
-    fits = max(height, width) <= 32767 and height * width < 2**31
-    require(fits, f"{operator}: {name} images may have at most 32767 rows and columns, got {height} × {width}")
+    """Raise unless H, W <= 32767."""
+    _, height, width = images.shape
+    if height > 32767 or width > 32767:  # so H W < 2³¹ as well
+        raise ValueError(f"{operator}: {name} images may have at most 32767 rows and columns, got {height} × {width}")
 
 
 @torch.library.impl(LIBRARY, "label", "CPU")

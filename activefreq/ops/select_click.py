@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 
-from activefreq.ops._library import LIBRARY, check_shape, require
+from activefreq.ops._direct import runs_past_dispatcher
+from activefreq.ops._library import LIBRARY, check_shape
 from activefreq.ops._native import cpu, pointer
 from activefreq.ops.label import check_image_size
 from activefreq.reference.click_rule import PLACEMENTS, READINGS, STRATEGIES, ClickRule
@@ -67,7 +69,7 @@ def select_click(
 
     Args:
         prob: (B, H, W) floating point, the probability of object; read as float32, and as 0 or 1 beyond [0, 1]. H and
-            W up to 32767, H W < 2³¹.
+            W up to 32767.
         target: (B, H, W) integer or bool: 1 object, -1 ignore, anything else background.
         clicked: (B, H, W) bool, pixels that may not be clicked again; None: none.
         strategy: "largest", the field's rule: the pixel of either error mask farthest from the mask's edge (the
@@ -97,22 +99,28 @@ def select_click(
 
     Source: ActiveFreq, section 3.1; `activefreq.acselect` explains the readings.
     """
-    rule = ClickRule(strategy, threshold, connectivity, reading, _three(weights), rgu_eps, min_area, placement)
+    make_rule = ClickRule if torch.compiler.is_compiling() else _cached_rule
+    rule = make_rule(strategy, threshold, connectivity, reading, _three(weights), rgu_eps, min_area, placement)
     check_shape("select_click", "prob", prob, ("B", "H", "W"))
-    require(prob.is_floating_point(), f"select_click: prob must be floating point, got {prob.dtype}")
+    if not prob.is_floating_point():
+        raise ValueError(f"select_click: prob must be floating point, got {prob.dtype}")
     check_image_size("select_click", "prob", prob)
     _check_like("target", target, prob)
-    integer = not (target.is_floating_point() or target.is_complex())
-    require(integer, f"select_click: target must be integer or bool, got {target.dtype}")
+    if target.is_floating_point() or target.is_complex():
+        raise ValueError(f"select_click: target must be integer or bool, got {target.dtype}")
     if clicked is not None:
         _check_like("clicked", clicked, prob)
-        require(clicked.dtype == torch.bool, f"select_click: clicked must be bool, got {clicked.dtype}")
+        if clicked.dtype != torch.bool:
+            raise ValueError(f"select_click: clicked must be bool, got {clicked.dtype}")
+    seeds = _seeds(seed, prob)
+    direct = runs_past_dispatcher(prob, target, clicked, seeds)
+    operator = _select_click_cpu if direct else torch.ops.activefreq.select_click
     return Selection(
-        *torch.ops.activefreq.select_click(
+        *operator(
             prob,
             target,
             clicked,
-            _seeds(seed, prob),
+            seeds,
             rule.strategy,
             rule.threshold,
             rule.connectivity,
@@ -125,29 +133,36 @@ def select_click(
     )
 
 
+_cached_rule = functools.lru_cache(maxsize=64)(ClickRule)  # the same rule is made for every click
+
+
 def _three(weights: Sequence[float]) -> tuple[float, float, float]:
-    values = tuple(float(weight) for weight in weights)
-    require(len(values) == 3, f"select_click: weights must be three finite numbers, got {values}")
-    return values[0], values[1], values[2]
+    if len(weights) != 3:
+        raise ValueError(f"select_click: weights must be three finite numbers, got {tuple(weights)}")
+    return float(weights[0]), float(weights[1]), float(weights[2])
 
 
 def _check_like(name: str, tensor: torch.Tensor, prob: torch.Tensor) -> None:
     check_shape("select_click", name, tensor, ("B", "H", "W"))
-    same = tensor.shape == prob.shape
-    require(same, f"select_click: {name} must have prob's shape {tuple(prob.shape)}, got {tuple(tensor.shape)}")
-    same = tensor.device == prob.device
-    require(same, f"select_click: {name} must be on prob's device {prob.device}, got {tensor.device}")
+    if tensor.shape != prob.shape:
+        want, got = tuple(prob.shape), tuple(tensor.shape)
+        raise ValueError(f"select_click: {name} must have prob's shape {want}, got {got}")
+    if tensor.device != prob.device:
+        raise ValueError(f"select_click: {name} must be on prob's device {prob.device}, got {tensor.device}")
 
 
 def _seeds(seed: int | torch.Tensor, prob: torch.Tensor) -> torch.Tensor:
     """(B,) int64 on prob's device."""
     batch = prob.shape[0]
     if not isinstance(seed, torch.Tensor):
-        require(-(2**63) <= seed < 2**63, f"select_click: seed must fit 64 bits, got {seed}")
+        if not -(2**63) <= seed < 2**63:
+            raise ValueError(f"select_click: seed must fit 64 bits, got {seed}")
         return torch.full((batch,), seed, dtype=torch.int64, device=prob.device)
-    fits = seed.dtype == torch.int64 and seed.shape == (batch,) and seed.device == prob.device
-    got = f"{seed.dtype} of shape {tuple(seed.shape)} on {seed.device}"
-    require(fits, f"select_click: seed must be int64 of shape ({batch},) on prob's device {prob.device}, got {got}")
+    if seed.dtype != torch.int64 or seed.shape != (batch,) or seed.device != prob.device:
+        got = f"{seed.dtype} of shape {tuple(seed.shape)} on {seed.device}"
+        raise ValueError(
+            f"select_click: seed must be int64 of shape ({batch},) on prob's device {prob.device}, got {got}"
+        )
     return seed
 
 
@@ -173,16 +188,16 @@ def _select_click_cpu(
         return _no_clicks(batch)
     y, x, area = (torch.empty(batch, dtype=torch.int32) for _ in range(3))
     positive, valid = torch.empty(batch, dtype=torch.bool), torch.empty(batch, dtype=torch.bool)
-    score, status = torch.empty(batch, dtype=torch.float32), torch.empty(batch, dtype=torch.uint8)
-    cpu.select_click(
-        *map(pointer, (values, classes, excluded, seeds, y, x, positive, valid, area, score, status)),
+    score = torch.empty(batch, dtype=torch.float32)
+    bad = cpu.select_click(
+        *map(pointer, (values, classes, excluded, seeds, y, x, positive, valid, area, score)),
         *(batch, height, width),
         *(STRATEGIES.index(strategy), READINGS.index(reading), PLACEMENTS.index(placement)),
         *(connectivity, threshold, rgu_eps, min_area, *weights),
         torch.get_num_threads(),
     )
-    if status.any():
-        raise ValueError(f"select_click: prob of image {int(status.argmax())} holds NaN or infinity")
+    if bad >= 0:
+        raise ValueError(f"select_click: prob of image {bad} holds NaN or infinity")
     return y, x, positive, valid, area, score
 
 

@@ -60,9 +60,13 @@ def spectral_filter(x: torch.Tensor, weight: torch.Tensor, axes: Sequence[int] =
             y = torch.empty_like(x)
             _launch(x, y, weight, table)
             return y
-        return _SpectralFilter.apply(x, weight, axes)
+        recorded: torch.Tensor = _SpectralFilter.apply(x, weight, axes)
+        return recorded
     check_real_floating("spectral_filter", x=x, weight=weight)
-    return torch.ops.activefreq.spectral_filter(x, weight, _check_shapes(x.shape, weight.shape, axes))
+    dispatched: torch.Tensor = torch.ops.activefreq.spectral_filter(
+        x, weight, _check_shapes(x.shape, weight.shape, axes)
+    )
+    return dispatched
 
 
 def _check_shapes(shape: Sequence[int], weight_shape: Sequence[int], axes: Sequence[int]) -> list[int]:
@@ -127,8 +131,8 @@ def _spectral_filter_backward_cpu(
     kind = arithmetic_type(x)
     grad_x, grad_weight = torch.empty(x.shape, dtype=kind), torch.empty(weight.shape, dtype=kind)
     table = _axis_table(x.shape, weight.shape, tuple(axes))
-    dense = (t.to(kind).contiguous() for t in (grad, x, weight))
-    _launch_backward(*dense, grad_x, grad_weight, table)
+    grad, values, spectrum = (t.to(kind).contiguous() for t in (grad, x, weight))
+    _launch_backward(grad, values, spectrum, grad_x, grad_weight, table)
     return grad_x.to(x.dtype), grad_weight.to(weight.dtype)
 
 

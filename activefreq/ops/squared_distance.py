@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from activefreq.ops._direct import runs_past_dispatcher
 from activefreq.ops._library import LIBRARY, check_shape
 from activefreq.ops._native import cpu, pointer
 from activefreq.ops.label import check_mask
@@ -18,7 +19,7 @@ def squared_distance(mask: torch.Tensor) -> torch.Tensor:
     """Squared distance of each pixel to the nearest background pixel; pixels outside the image are background.
 
     Args:
-        mask: (B, H, W) bool, H and W up to 32767, H W < 2³¹.
+        mask: (B, H, W) bool, H and W up to 32767.
 
     Returns:
         (B, H, W) int32 on the device of `mask`, exact, 0 on the background, at most 16384².
@@ -29,6 +30,8 @@ def squared_distance(mask: torch.Tensor) -> torch.Tensor:
     """
     check_shape("squared_distance", "mask", mask, ("B", "H", "W"))
     check_mask("squared_distance", mask)
+    if runs_past_dispatcher(mask):
+        return _squared_distance_cpu(mask)
     squared: torch.Tensor = torch.ops.activefreq.squared_distance(mask)
     return squared
 

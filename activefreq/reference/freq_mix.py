@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
+from torch.nn.grad import conv2d_input, conv2d_weight
 
 from activefreq.reference.spectral_filter import spectral_filter, spectral_filter_backward
 
@@ -48,8 +49,8 @@ def freq_mix_backward(
     x1, x2, x3, x4 = real.split(quarter, dim=1)
     g1, g2, g3, g4 = grad.to(real.dtype).split(quarter, dim=1)
     kernel = conv_weight.to(real.dtype)
-    grad_x1 = torch.nn.grad.conv2d_input(x1.shape, kernel, g1, padding=1, groups=quarter)
-    grad_kernel = torch.nn.grad.conv2d_weight(x1, kernel.shape, g1, padding=1, groups=quarter)
+    grad_x1 = conv2d_input(x1.shape, kernel, g1, padding=1, groups=quarter)
+    grad_kernel = conv2d_weight(x1, kernel.shape, g1, padding=1, groups=quarter)
 
     def branch(
         g: torch.Tensor, x: torch.Tensor, weight: torch.Tensor | None, axes: tuple[int, int], shared: int

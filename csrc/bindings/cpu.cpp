@@ -3,6 +3,7 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <algorithm>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -35,12 +36,13 @@ void squared_distance(Address mask, Address squared, int64_t batch, int64_t heig
   operators().squared_distance({at<const uint8_t>(mask), at<int32_t>(squared), batch, height, width}, threads);
 }
 
-// Strategy, reading and placement are places in the lists of activefreq/reference/click_rule.py.
-void select_click(Address prob, Address target, Address clicked, Address seed, Address y, Address x, Address positive,
-                  Address valid, Address area, Address score, Address status, int64_t batch, int64_t height,
-                  int64_t width, int strategy, int reading, int placement, int connectivity, float threshold,
-                  float rgu_eps, int min_area, double largest_weight, double mean_weight, double group_weight,
-                  int threads) {
+// Strategy, reading and placement are places in the lists of activefreq/reference/click_rule.py. Returns the first
+// image whose probabilities are not finite, -1 where there is none.
+int64_t select_click(Address prob, Address target, Address clicked, Address seed, Address y, Address x,
+                     Address positive, Address valid, Address area, Address score, int64_t batch, int64_t height,
+                     int64_t width, int strategy, int reading, int placement, int connectivity, float threshold,
+                     float rgu_eps, int min_area, double largest_weight, double mean_weight, double group_weight,
+                     int threads) {
   const ClickRule rule = {static_cast<Strategy>(strategy),
                           static_cast<Reading>(reading),
                           static_cast<Placement>(placement),
@@ -49,11 +51,14 @@ void select_click(Address prob, Address target, Address clicked, Address seed, A
                           rgu_eps,
                           min_area,
                           {largest_weight, mean_weight, group_weight}};
+  std::vector<ClickStatus> status(static_cast<size_t>(batch));
   operators().select_click(
       {at<const float>(prob), at<const int8_t>(target), at<const uint8_t>(clicked), at<const int64_t>(seed),
        at<int32_t>(y), at<int32_t>(x), at<uint8_t>(positive), at<uint8_t>(valid), at<int32_t>(area), at<float>(score),
-       at<ClickStatus>(status), batch, height, width, rule},
+       status.data(), batch, height, width, rule},
       threads);
+  const auto bad = std::find(status.begin(), status.end(), ClickStatus::not_finite);
+  return bad == status.end() ? -1 : bad - status.begin();
 }
 
 // The tables hold one entry per element type.

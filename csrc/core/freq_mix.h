@@ -21,7 +21,7 @@ struct FreqMixBackward {
   FreqMix<T> mix;           // input: the gradient of y; output: the gradient of x; conv_bias unused
   const T* input;           // x of the forward pass
   T* conv_weight_gradient;  // shapes as the weights; the filters' are null where the weight is
-  T* conv_bias_gradient;
+  T* conv_bias_gradient;    // or null
   T* weight_hw_gradient;
   T* weight_hc_gradient;
   T* weight_wc_gradient;

@@ -3,7 +3,6 @@
 #pragma once
 #include <algorithm>
 #include <cstring>
-#include <iterator>
 
 #include "core/portable.h"
 
@@ -66,32 +65,29 @@ inline uint64_t bits_equal(const void* bytes, int8_t value) {
   return word;
 }
 
-// Whether any of a vector of 16-bit values is greater than the limit.
-template <class Vector>
-bool any_above(const Vector& values, uint16_t limit) {
+// Whether any 16-bit value of some registers is greater than the limit.
+template <class Register, size_t kCount>
+bool any_above(const Register (&registers)[kCount], uint16_t limit) {
 #if defined(__AVX512BW__)
-  __m512i parts[sizeof values / 64];
-  std::memcpy(parts, &values, sizeof values);
+  const __m512i limits = _mm512_set1_epi16(static_cast<int16_t>(limit));
   uint32_t above = 0;
-  for (const __m512i part : parts)
-    above |= _mm512_cmpgt_epu16_mask(part, _mm512_set1_epi16(static_cast<int16_t>(limit)));
+  for (const Register& values : registers) above |= _mm512_cmpgt_epu16_mask((__m512i)values, limits);
   return above != 0;
 #elif defined(__AVX2__)
-  __m256i parts[sizeof values / 32], above = _mm256_setzero_si256();
-  std::memcpy(parts, &values, sizeof values);
-  for (const __m256i part : parts)  // saturates: 0 where not above
-    above = _mm256_or_si256(above, _mm256_subs_epu16(part, _mm256_set1_epi16(static_cast<int16_t>(limit))));
+  const __m256i limits = _mm256_set1_epi16(static_cast<int16_t>(limit));
+  __m256i above = _mm256_setzero_si256();  // differences saturate: 0 where not above
+  for (const Register& values : registers) above = _mm256_or_si256(above, _mm256_subs_epu16((__m256i)values, limits));
   return !_mm256_testz_si256(above, above);
 #elif defined(__SSE2__)
-  __m128i parts[sizeof values / 16], above = _mm_setzero_si128();
-  std::memcpy(parts, &values, sizeof values);
-  for (const __m128i part : parts)
-    above = _mm_or_si128(above, _mm_subs_epu16(part, _mm_set1_epi16(static_cast<int16_t>(limit))));
+  const __m128i limits = _mm_set1_epi16(static_cast<int16_t>(limit));
+  __m128i above = _mm_setzero_si128();
+  for (const Register& values : registers) above = _mm_or_si128(above, _mm_subs_epu16((__m128i)values, limits));
   return _mm_movemask_epi8(_mm_cmpeq_epi16(above, _mm_setzero_si128())) != 0xffff;
 #else
-  uint16_t each[sizeof values / 2];
-  std::memcpy(each, &values, sizeof values);
-  return *std::max_element(std::begin(each), std::end(each)) > limit;
+  uint16_t most = 0;
+  for (const Register& values : registers)
+    for (size_t i = 0; i < sizeof values / 2; ++i) most = std::max<uint16_t>(most, values[i]);
+  return most > limit;
 #endif
 }
 

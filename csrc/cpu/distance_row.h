@@ -5,11 +5,12 @@
 // cut at 181, 181^2 + 181^2 < 2^16, so a result below 181^2 is exact.
 //
 // Long distances: per run of foreground. The best s grows with x (two parabolas of equal width cross once), so a
-// run is halved until 16 pixels are left, and the best columns of the neighbouring middles bound the search: the work
+// run is halved until 32 pixels are left, and the best columns of the neighbouring middles bound the search: the work
 // per level is the length of the run, whatever the distances.
 #pragma once
 #include "cpu/bit_words.h"
 #include "cpu/buffer.h"
+#include "cpu/pack.h"
 
 namespace activefreq::AF_ISA {
 
@@ -47,29 +48,22 @@ class DistanceRow {
   }
 
  private:
-  static constexpr int kBlock = 64, kReach = 181, kMargin = 192, kLanes = 16;
+  static constexpr int kBlock = 64, kReach = 181, kMargin = 192, kLanes = 16, kLeaf = 32;
   static constexpr int kPatience = 96;           // offsets after which the other method is cheaper
   static constexpr int32_t kNoColumn = 1 << 29;  // more than any squared distance, and leaves room to add one
-  typedef uint16_t Block __attribute__((vector_size(2 * kBlock)));
-  typedef int32_t Lanes __attribute__((vector_size(4 * kLanes)));
-  static constexpr Lanes kLane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-
-  template <class Vector, class Value>
-  static void load(Vector& vector, const Value* values) {  // not returned: that would depend on the instruction set
-    std::memcpy(&vector, values, sizeof vector);
-  }
+  using Block = Pack<uint16_t, kBlock>;
+  using Lanes = Pack<int32_t, kLanes>;
+  using Leaf = Pack<int32_t, kLeaf>;
 
   // False where some pixel is farther than kPatience.
   static bool search_block(const uint16_t* near, uint16_t* result) {
-    Block best, left, right;
-    load(best, near);
-    for (int offset = 1; any_above(best, static_cast<uint16_t>(offset * offset)); ++offset) {
+    Block best = Block::load(near);
+    for (int offset = 1; any_above(best.part, static_cast<uint16_t>(offset * offset)); ++offset) {
       if (offset > kPatience) return false;
-      load(left, near - offset), load(right, near + offset);
-      const Block nearer = (left < right ? left : right) + static_cast<uint16_t>(offset * offset);
-      best = nearer < best ? nearer : best;
+      const Block nearer = min(Block::load(near - offset), Block::load(near + offset));
+      best = min(best, nearer + Block::all(static_cast<uint16_t>(offset * offset)));
     }
-    std::memcpy(result, &best, sizeof best);
+    best.store(result);
     return true;
   }
 
@@ -86,38 +80,34 @@ class DistanceRow {
 
   // Results for positions [first, last), whose best columns lie in [low, high].
   static void divide(const int32_t* height, int32_t* squared, int64_t first, int64_t last, int64_t low, int64_t high) {
-    while (last - first > kLanes) {
+    while (last - first > kLeaf) {
       const int64_t middle = first + (last - first) / 2;
       const int64_t best = best_column(height, middle, low, high);
       divide(height, squared, first, middle, low, best);
       first = middle, low = best;
     }
-    const Lanes offset = kLane + static_cast<int32_t>(first - low);
-    Lanes result = Lanes{} + kNoColumn, distance = offset * offset, odd = 1 - 2 * offset;
+    const Leaf offset = Leaf::counting_from(static_cast<int32_t>(first - low));
+    Leaf result = Leaf::all(kNoColumn), distance = offset * offset;
+    Leaf odd = Leaf::all(1) - (offset + offset);
     for (int64_t s = low; s <= high; ++s) {
-      const Lanes here = distance + height[s];
-      result = here < result ? here : result;
-      distance += odd, odd += 2;  // (o - 1)^2 = o^2 + 1 - 2 o
+      result = min(result, distance + Leaf::all(height[s]));
+      distance = distance + odd, odd = odd + Leaf::all(2);  // (o - 1)^2 = o^2 + 1 - 2 o
     }
-    std::memcpy(squared + first, &result, static_cast<size_t>(last - first) * sizeof(int32_t));
+    result.store(squared + first, last - first);
   }
 
   // A column in [low, high] that is nearest to x. Columns beyond `high` may be looked at: they are no nearer.
   static int64_t best_column(const int32_t* height, int64_t x, int64_t low, int64_t high) {
-    Lanes best = Lanes{} + INT32_MAX, where = {}, column = kLane + static_cast<int32_t>(low);
-    Lanes offset = static_cast<int32_t>(x) - column;
+    Lanes column = Lanes::counting_from(static_cast<int32_t>(low)), best = Lanes::all(INT32_MAX), where = column;
+    Lanes offset = Lanes::all(static_cast<int32_t>(x)) - column;
     for (int64_t s = low; s <= high; s += kLanes) {
-      Lanes here;
-      load(here, height + s);
-      here += offset * offset;
-      where = here < best ? column : where;
-      best = here < best ? here : best;
-      column += kLanes, offset -= kLanes;
+      const Lanes here = Lanes::load(height + s) + offset * offset;
+      where = where_less(here, best, column, where);
+      best = min(best, here);
+      column = column + Lanes::all(kLanes), offset = offset - Lanes::all(kLanes);
     }
-    int lane = 0;
-    for (int i = 1; i < kLanes; ++i)
-      if (best[i] < best[lane]) lane = i;
-    return std::min<int64_t>(where[lane], high);
+    const Lanes nearest = Lanes::all(best.least());
+    return std::min<int64_t>(where_less(nearest, best, Lanes::all(INT32_MAX), where).least(), high);
   }
 
   Buffer<uint16_t> near_;

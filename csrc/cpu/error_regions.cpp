@@ -1,6 +1,8 @@
 // One pass over the image: bit words, runs, and values only where there are errors.
 #include "cpu/error_regions.h"
 
+#include "cpu/pack.h"
+
 namespace activefreq::AF_ISA {
 namespace {
 
@@ -25,18 +27,7 @@ inline void fetch_ahead(const float* prob, const int8_t* target) {
 }
 
 constexpr int kLanes = 16;
-typedef int32_t Lanes __attribute__((vector_size(4 * kLanes)));
-
-int32_t add_lanes(const Lanes& lanes) {
-  int32_t total = 0;
-  for (int i = 0; i < kLanes; ++i) total += lanes[i];
-  return total;
-}
-int32_t largest_lane(const Lanes& lanes) {
-  int32_t most = 0;
-  for (int i = 0; i < kLanes; ++i) most = std::max(most, lanes[i]);
-  return most;
-}
+using Lanes = Pack<int32_t, kLanes>;
 
 struct RunSum {
   int64_t sum;
@@ -47,16 +38,15 @@ struct RunSum {
 template <bool kMost>
 RunSum sum_of_run(const int32_t* values, int first, int last) {
   if (first == last) return {values[first], values[first]};
-  constexpr Lanes kLane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-  Lanes low = {}, high = {}, most = {};
+  const Lanes lane = Lanes::counting_from(0), zero = Lanes::all(0);
+  Lanes low = zero, high = zero, most = zero;
   for (int x = first; x <= last; x += kLanes) {
-    Lanes value;
-    std::memcpy(&value, values + x, sizeof value);
-    value &= kLane <= last - x;
-    low += value & 0x7fff, high += value >> 15;
-    if (kMost) most = value > most ? value : most;
+    const Lanes value = where_less(lane, Lanes::all(last - x + 1), Lanes::load(values + x), zero);
+    low = low + Lanes::map([](auto v) { return v & 0x7fff; }, value);
+    high = high + Lanes::map([](auto v) { return v >> 15; }, value);
+    if (kMost) most = max(most, value);
   }
-  return {(int64_t{add_lanes(high)} << 15) + add_lanes(low), kMost ? largest_lane(most) : 0};
+  return {(int64_t{high.sum()} << 15) + low.sum(), kMost ? most.most() : 0};
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // Runs and union-find instead of pixels: see cpu/runs.h. Labels are written once, a run at a time.
 #include "core/label.h"
 
+#include "cpu/huge_pages.h"
 #include "cpu/parallel.h"
 #include "cpu/runs.h"
 
@@ -55,6 +56,7 @@ void label_image(const Label& p, int64_t image) {
 }  // namespace
 
 void label(const Label& p, int threads) {
+  prefer_huge_pages(p.labels, p.batch * p.height * p.width * static_cast<int64_t>(sizeof *p.labels));
   parallel_for(p.batch, 2 * p.height * p.width, threads, [&](int64_t image) { label_image(p, image); });
 }
 

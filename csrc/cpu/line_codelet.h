@@ -7,36 +7,26 @@
 
 namespace activefreq::AF_ISA {
 
+// A of N = A B; 1 where N points fit the registers, as 16 do where there are 32 of them. Measured.
 template <int N>
-constexpr int first_pass() {  // A; 1: N fits the registers as it is
-  switch (N) {
-    case 14:
-      return 2;
-    case 12:
-      return 3;
-    case 16:
-    case 24:
-    case 28:
-    case 32:
-      return 4;
-    case 48:
-      return 6;
-    case 56:
-    case 64:
-      return 8;
-    case 96:
-      return 12;
-    case 112:
-      return 14;
-    default:
-      return 1;
-  }
+constexpr int row_pass() {
+  return N <= 16 ? 1 : N < 56 ? 4 : 8;
+}
+// Columns run B twice in a row, so the easier factor goes there.
+template <int N>
+constexpr int column_pass() {
+  return N == 28 || N == 56 ? 7 : N == 24 ? 3 : row_pass<N>();
 }
 
 // t[k * B + b] = e^(-2 pi i bk/N) X_b(k), X_b the transform of the points b, b + B, b + 2B, ...
-template <class T, int N, class Load>
+template <class T, int N, int A, class Load>
 AF_INLINE void first_butterflies(ComplexVector<T>* t, Load load) {
-  constexpr int A = first_pass<N>(), B = N / A;
+  constexpr int B = N / A;
+  if constexpr (A == 1) {
+#pragma GCC unroll 16
+    for (int j = 0; j < N; ++j) t[j] = load(j);
+    return;
+  }
 #pragma GCC unroll 1
   for (int b = 0; b < B; ++b) {
     ComplexVector<T> u[A];
@@ -51,7 +41,7 @@ AF_INLINE void first_butterflies(ComplexVector<T>* t, Load load) {
 
 template <class T, int N, class Load, class Store>
 AF_INLINE void transform_line(Load load, Store store) {
-  constexpr int A = first_pass<N>(), B = N / A;
+  constexpr int A = row_pass<N>(), B = N / A;
   if constexpr (A == 1) {
     ComplexVector<T> u[N];
 #pragma GCC unroll 16
@@ -61,7 +51,7 @@ AF_INLINE void transform_line(Load load, Store store) {
     for (int j = 0; j < N; ++j) store(j, u[j]);
   } else {
     ComplexVector<T> t[N];
-    first_butterflies<T, N>(t, load);
+    first_butterflies<T, N, A>(t, load);
 #pragma GCC unroll 1
     for (int k = 0; k < A; ++k) {
       ComplexVector<T> u[B];
@@ -98,7 +88,15 @@ void codelet_inverse(const LineTransform<T>&, const ComplexVector<T>* spectrum_a
 // The inverse passes of one column, after middle(k, u): the second butterflies, weights and swap of part k.
 template <class T, int N, class Middle>
 AF_INLINE void filter_column(ComplexVector<T>* t, ComplexVector<T>* column, int64_t stride, Middle middle) {
-  constexpr int A = first_pass<N>(), B = N / A;
+  constexpr int A = column_pass<N>(), B = N / A;
+  if constexpr (A == 1) {
+    ComplexVector<T> u[N];
+    middle(0, u);
+    butterfly<T, N>(u);
+#pragma GCC unroll 16
+    for (int j = 0; j < N; ++j) column[j * stride] = swapped(u[j]);
+    return;
+  }
 #pragma GCC unroll 1
   for (int k = 0; k < A; ++k) {
     ComplexVector<T> u[B];
@@ -121,11 +119,11 @@ AF_INLINE void filter_column(ComplexVector<T>* t, ComplexVector<T>* column, int6
 
 template <class T, int N, bool Shared>
 void codelet_columns(const LineTransform<T>&, const Columns<T>& c, ComplexVector<T>*) {
-  constexpr int A = first_pass<N>(), B = N / A;
+  constexpr int A = column_pass<N>(), B = N / A;
   for (int64_t column = 0; column < c.count; ++column) {
     ComplexVector<T>* points = c.buffer + column;
     ComplexVector<T> t[N];
-    first_butterflies<T, N>(t, [&](int j) __attribute__((always_inline)) { return points[j * c.stride]; });
+    first_butterflies<T, N, A>(t, [&](int j) __attribute__((always_inline)) { return points[j * c.stride]; });
     filter_column<T, N>(t, points, c.stride, [&](int k, ComplexVector<T>* u) __attribute__((always_inline)) {
 #pragma GCC unroll 16
       for (int j = 0; j < B; ++j) u[j] = t[k * B + j];
@@ -138,13 +136,13 @@ void codelet_columns(const LineTransform<T>&, const Columns<T>& c, ComplexVector
 
 template <class T, int N, bool Shared>
 void codelet_columns_gradient(const LineTransform<T>&, const Columns<T>& c, ComplexVector<T>*) {
-  constexpr int A = first_pass<N>(), B = N / A;
+  constexpr int A = column_pass<N>(), B = N / A;
   for (int64_t column = 0; column < c.count; ++column) {
     ComplexVector<T>* points = c.buffer + column;
     const ComplexVector<T>* input = c.input + column;
     ComplexVector<T> t[N], x[N];
-    first_butterflies<T, N>(x, [&](int j) __attribute__((always_inline)) { return input[j * c.stride]; });
-    first_butterflies<T, N>(t, [&](int j) __attribute__((always_inline)) { return points[j * c.stride]; });
+    first_butterflies<T, N, A>(x, [&](int j) __attribute__((always_inline)) { return input[j * c.stride]; });
+    first_butterflies<T, N, A>(t, [&](int j) __attribute__((always_inline)) { return points[j * c.stride]; });
     filter_column<T, N>(t, points, c.stride, [&](int k, ComplexVector<T>* u) __attribute__((always_inline)) {
       butterfly<T, B>(x + k * B);
 #pragma GCC unroll 16

@@ -1,8 +1,8 @@
 import pytest
 import torch
+from tolerances import ORACLE, relative_error, transform_tolerance
 
 import activefreq as af
-from tests.tolerances import ORACLE, relative_error, transform_tolerance
 
 NAMES = ["conv_weight", "conv_bias", "weight_hw", "weight_hc", "weight_wc"]
 # Layers of the networks, odd batches, quarters that do not fill a vector, prime and single sizes.

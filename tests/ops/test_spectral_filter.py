@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 import torch
+from tolerances import ORACLE, relative_error, transform_tolerance
 
 import activefreq as af
-from tests.tolerances import ORACLE, relative_error, transform_tolerance
 
 # shape of x, shape of the weight, axes: planes along rows, along columns and across; odd, prime and single sizes.
 CASES = [

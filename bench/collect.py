@@ -1,0 +1,46 @@
+"""Keep the figures of an evaluation: `python -m bench.collect runs/NAME bench/results/NAME.json`.
+
+Gathers the metrics.json of every strategy in a result folder of `activefreq evaluate` into one list, the fastest way
+from a run to a table (`python -m bench.tables`). Folders in the recorded command are shortened to path/to/NAME: where
+data lay on somebody's machine is nobody's business, and nothing else is changed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+from pathlib import Path
+from typing import Any
+
+from activefreq.acselect import STRATEGIES
+
+
+def shortened(command: str) -> str:
+    """`command` with folders above the last part of each path replaced."""
+    return " ".join(f"path/to/{Path(word).name}" if "/" in word else word for word in shlex.split(command))
+
+
+def collect(folder: Path) -> list[dict[str, Any]]:
+    """One dictionary per strategy, in the order of STRATEGIES."""
+    runs = [json.loads(path.read_text(encoding="utf-8")) for path in folder.glob("**/metrics.json")]
+    if not runs:
+        raise SystemExit(f"{folder} holds no metrics.json: is it the result folder of `activefreq evaluate`?")
+    for run in runs:
+        run["command"] = shortened(run["command"])
+    return sorted(runs, key=lambda run: list(STRATEGIES).index(run["strategy"]))
+
+
+def main() -> None:
+    """Read, shorten, write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("target", type=Path)
+    given = parser.parse_args()
+    runs = collect(given.folder)
+    given.target.write_text(json.dumps(runs, indent=1) + "\n", encoding="utf-8")
+    print(f"{given.target}: {', '.join(run['strategy'] for run in runs)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,45 @@
+import pytest
+
+from activefreq.app.command_line import main
+from activefreq.training import loop
+
+OPTIONS = ["train", "--data", "phantom", "--limit", "4", "--batch-size", "2", "--crop", "32", "--input-size", "32"]
+SHORT = [*OPTIONS, "--epochs", "1", "--validate-every", "0"]
+
+
+def run(arguments):
+    with pytest.raises(SystemExit) as stop:
+        main([str(argument) for argument in arguments])
+    return stop.value.code
+
+
+def test_trains_and_says_where_the_weights_are(tmp_path, capsys):
+    assert run([*SHORT, "--out", tmp_path / "a"]) == 0
+    assert f"weights: {tmp_path / 'a' / 'model.safetensors'}" in capsys.readouterr().out
+    assert run([*SHORT, "--out", tmp_path / "b", "--start-from", tmp_path / "a"]) == 0
+
+
+def test_errors_are_one_line(tmp_path, capsys):
+    assert run([*SHORT, "--out", tmp_path, "--model", "unet"]) == 2
+    assert "train: unknown model 'unet'; there is: freqformer" in capsys.readouterr().err
+    assert run([*SHORT, "--out", tmp_path, "--split", "holdout"]) == 2
+    assert "phantom has no split 'holdout'" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []  # nothing was written
+
+
+def test_ctrl_c_says_what_is_kept(tmp_path, capsys, monkeypatch):
+    calls = []
+
+    def interrupted(*_):
+        calls.append(1)
+        if len(calls) == 3:  # in the second epoch of two steps each
+            raise KeyboardInterrupt
+        return step(*_)
+
+    step = loop.train_step
+    monkeypatch.setattr(loop, "train_step", interrupted)
+    options = [*OPTIONS, "--epochs", "2", "--validate-every", "0", "--out", tmp_path]
+    assert run(options) == 130
+    assert "the same command with --resume goes on" in capsys.readouterr().err
+    assert run([*options, "--resume"]) == 0
+    assert (tmp_path / "log.jsonl").read_text().count("\n") == 2

@@ -1,0 +1,117 @@
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+
+from activefreq.data import Phantom
+from activefreq.models import FreqFormer, load_network
+from activefreq.models.checkpoint import read_tensors
+from activefreq.training.configuration import TrainingConfig
+from activefreq.training.loop import load_pixels, train, train_step
+
+CONFIG = TrainingConfig(
+    epochs=2, batch_size=4, learning_rate=1e-3, schedule="cosine", crop=32, most_clicks=3, iterations=1
+)
+
+
+def network():
+    torch.manual_seed(0)
+    return FreqFormer(input_size=32, widths=(8, 16, 16, 32), heads=(1, 2, 2, 4), depths=(1, 1, 1, 1), decoder_width=8)
+
+
+@pytest.fixture(scope="module")
+def samples():
+    return Phantom("train", size=(40, 48), limit=9)
+
+
+class StopError(Exception):
+    pass
+
+
+def stop_in_epoch(number):
+    def progress(epoch, step, steps, loss):
+        if epoch == number:
+            raise StopError
+
+    return progress
+
+
+def test_leaves_weights_log_and_curves(samples, tmp_path):
+    seen = []
+    path = train(network(), samples, tmp_path, CONFIG, {"data": "phantom"}, progress=lambda *step: seen.append(step))
+    assert [(epoch, step, steps) for epoch, step, steps, _ in seen] == [(0, 1, 2), (0, 2, 2), (1, 1, 2), (1, 2, 2)]
+    trained, header = load_network(path)
+    assert header["history"]["data"] == "phantom"
+    assert header["history"]["training"] == CONFIG.as_dict()
+    assert trained(torch.rand(1, 6, 32, 32)).shape == (1, 1, 32, 32)
+    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert [line["epoch"] for line in lines] == [1, 2]
+    assert any((tmp_path / "tensorboard").iterdir())
+
+
+def test_resumed_run_equals_an_unbroken_one(samples, tmp_path):
+    train(network(), samples, tmp_path / "whole", CONFIG)
+    with pytest.raises(StopError):
+        train(network(), samples, tmp_path / "broken", CONFIG, progress=stop_in_epoch(1))
+    assert read_tensors(tmp_path / "broken" / "last.safetensors")[1]["epoch"] == 1
+    train(network(), samples, tmp_path / "broken", CONFIG, resume=True)
+    whole, _ = read_tensors(tmp_path / "whole" / "last.safetensors")
+    broken, _ = read_tensors(tmp_path / "broken" / "last.safetensors")
+    assert whole.keys() == broken.keys()
+    for name in whole:
+        assert torch.equal(whole[name], broken[name]), name
+
+
+def test_another_run_is_not_touched(samples, tmp_path):
+    train(network(), samples, tmp_path, replace(CONFIG, epochs=1))
+    before = (tmp_path / "last.safetensors").read_bytes()
+    with pytest.raises(ValueError, match=r"train: .* holds another run; continue it with --resume or choose another"):
+        train(network(), samples, tmp_path, CONFIG)
+    with pytest.raises(ValueError, match=r"belongs to a run with other settings \(epochs was 1, is 2\)"):
+        train(network(), samples, tmp_path, CONFIG, resume=True)
+    assert (tmp_path / "last.safetensors").read_bytes() == before
+
+
+def test_validation_chooses_the_best_epoch(samples, tmp_path):
+    figures = iter([{"noc90": 3.0}, {"noc90": 5.0}])
+    config = replace(CONFIG, validate_every=1)
+    path = train(network(), samples, tmp_path, config, validate=lambda net: next(figures))
+    assert load_network(path)[1]["history"]["figures"]["noc90"] == 3.0
+    assert load_network(path)[1]["history"]["figures"]["epoch"] == 1
+
+
+def test_learns_one_batch_by_heart(samples):
+    net = network().train()
+    images, masks = load_pixels(samples, 32)
+    config = replace(CONFIG, iterations=0)
+    optimizer = torch.optim.Adam(net.parameters(), lr=1e-2)
+    losses = []
+    for _ in range(50):
+        generator = torch.Generator().manual_seed(0)  # the same clicks every time
+        loss = train_step(net, images[:4].float() / 255, masks[:4], config, generator)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.5 * losses[0]
+
+
+def test_errors_teach(samples, tmp_path):
+    with pytest.raises(ValueError, match="train: batch_size 16 is larger than the 9 training objects"):
+        train(network(), samples, tmp_path / "new", replace(CONFIG, batch_size=16))
+    assert not (tmp_path / "new").exists()
+    with pytest.raises(ValueError, match="train: schedule must be step or cosine, got 'sawtooth'"):
+        replace(CONFIG, schedule="sawtooth")
+    with pytest.raises(ValueError, match=r"train: correct_weight must lie in \[0, 1\], got 2"):
+        replace(CONFIG, correct_weight=2)
+
+
+def test_schedules():
+    step = TrainingConfig()
+    assert step.rate(50 * 10 - 1, 10) == 5e-5
+    assert step.rate(50 * 10, 10) == pytest.approx(5e-6)
+    cosine = TrainingConfig(schedule="cosine", epochs=10, learning_rate=1.0, warmup_steps=4)
+    assert cosine.rate(0, 10) == pytest.approx(0.25)
+    assert cosine.rate(50, 10) == pytest.approx(0.01 + 0.99 / 2)
+    assert cosine.rate(99, 10) < 0.02
