@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from importlib import resources
 from pathlib import Path
 from typing import Any, Protocol
@@ -72,7 +73,7 @@ class FreqFormerPredictor:
     @torch.inference_mode()
     def predict(self, images: torch.Tensor, clicks: torch.Tensor, previous: torch.Tensor) -> torch.Tensor:
         """See `Predictor.predict`. Inputs are moved to the network's device; the answer stays there."""
-        height, width = images.shape[-2:]
+        height, width = _check_call(images, clicks, previous)
         images, clicks, previous = (t.to(self.device) for t in (images, clicks, previous))
         size = (self.input_size, self.input_size)
         # Corners aligned: pixel y of H goes to y (S - 1) / (H - 1).
@@ -84,6 +85,14 @@ class FreqFormerPredictor:
         logits = self.network(network_input(small, moved, small_previous))
         return _resize(logits.float(), (height, width)).squeeze(1).sigmoid()
 
+    def weights_digest(self) -> str:
+        """A fingerprint of every weight, so that results of other weights are not taken for these."""
+        digest = hashlib.blake2b(digest_size=16)
+        for name, tensor in self.network.state_dict().items():
+            digest.update(name.encode())
+            digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()
+
     def describe(self) -> dict[str, Any]:
         """Name, cost, input size and history, for an evaluation's records."""
         cost = network_cost(self.network, (self.input_size, self.input_size))
@@ -92,8 +101,22 @@ class FreqFormerPredictor:
             "parameters": cost.parameters,
             "macs": cost.macs,
             "input_size": self.input_size,
+            "weights_digest": self.weights_digest(),
             "history": self.history,
         }
+
+
+def _check_call(images: torch.Tensor, clicks: torch.Tensor, previous: torch.Tensor) -> tuple[int, int]:
+    if images.dim() != 4 or images.shape[1] != 3 or not images.is_floating_point():
+        got = f"{images.dtype} of shape {tuple(images.shape)}"
+        raise ValueError(f"predict: images must be float (B, 3, H, W) in [0, 1], got {got}")
+    batch, _, height, width = images.shape
+    if clicks.dim() != 3 or clicks.shape[0] != batch or clicks.shape[2] != 3:
+        raise ValueError(f"predict: clicks must have shape ({batch}, K, 3) like images, got {tuple(clicks.shape)}")
+    if previous.shape != (batch, height, width):
+        want = (batch, height, width)
+        raise ValueError(f"predict: previous must have shape {want} like images, got {tuple(previous.shape)}")
+    return height, width
 
 
 def _resize(images: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
@@ -143,13 +166,14 @@ def _resolve(model: str | Path) -> tuple[Path, str]:
     if path.is_file():
         return path, path.stem
     text = str(model)
-    if text.count("/") == 1 and not text.startswith((".", "/")) and not path.suffix:
+    # owner/name is a hub id; where a folder `owner` lies here, it is a path that was mistyped.
+    if text.count("/") == 1 and path.suffix != ".safetensors" and not path.parent.is_dir():
         from huggingface_hub import hf_hub_download
 
         try:
             return Path(hf_hub_download(text, "model.safetensors")), text.rsplit("/", 1)[1]
         except Exception as error:
-            raise ValueError(f"load: hub id {text!r} gives no model.safetensors: {error}") from error
+            raise ValueError(f"load: no path {text!r} here, and as a hub id it gives no weights: {error}") from error
     raise ValueError(
         f"load: no model {text!r}: neither a file or folder nor one of the installed weights "
         f"({', '.join(named) or 'none'})"

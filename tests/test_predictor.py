@@ -1,3 +1,4 @@
+import pytest
 import torch
 
 import activefreq as af
@@ -53,3 +54,40 @@ def test_channels():
     assert x[0, 5].sum() == 0
     grey = normalise(torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1))
     torch.testing.assert_close(grey, torch.zeros(1, 3, 1, 1), rtol=0, atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("images", "clicks", "previous", "message"),
+    [
+        (
+            torch.zeros(1, 3, 8, 8, dtype=torch.uint8),
+            torch.zeros(1, 1, 3),
+            torch.zeros(1, 8, 8),
+            "images must be float",
+        ),
+        (torch.zeros(1, 4, 8, 8), torch.zeros(1, 1, 3), torch.zeros(1, 8, 8), "images must be float"),
+        (torch.zeros(1, 3, 8, 8), torch.zeros(2, 1, 3), torch.zeros(1, 8, 8), r"clicks must have shape \(1, K, 3\)"),
+        (torch.zeros(1, 3, 8, 8), torch.zeros(1, 1, 3), torch.zeros(1, 8, 9), r"previous must have shape \(1, 8, 8\)"),
+    ],
+)
+def test_wrong_calls_name_the_argument(images, clicks, previous, message):
+    predictor = FreqFormerPredictor(FreqFormer(input_size=32, **SMALL))
+    with pytest.raises(ValueError, match=f"predict: {message}"):
+        predictor.predict(images, clicks, previous)
+
+
+def test_digest_follows_the_weights():
+    network = FreqFormer(input_size=32, **SMALL)
+    predictor = FreqFormerPredictor(network)
+    before = predictor.weights_digest()
+    assert before == FreqFormerPredictor(network).weights_digest()
+    with torch.no_grad():
+        network.head.bias.add_(1)
+    assert predictor.weights_digest() != before
+
+
+def test_a_mistyped_path_stays_at_home(tmp_path, monkeypatch):
+    (tmp_path / "runs").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match="no model 'runs/frist': neither a file or folder nor"):
+        af.load("runs/frist")

@@ -33,8 +33,12 @@ def train(
     step_epoch: Annotated[int, typer.Option(help="where the step schedule falls")] = 50,
     weight_decay: Annotated[float, typer.Option(help="decoupled weight decay")] = 0.0,
     crop: Annotated[int, typer.Option(help="side in pixels at which the network trains")] = 224,
-    input_size: Annotated[int, typer.Option(help="side in pixels of the finished predictor's input")] = 224,
-    weight: Annotated[str, typer.Option(help="spectra: full, scalar, generated, low-rank")] = "full",
+    input_size: Annotated[
+        int | None, typer.Option(help="side in pixels of the finished predictor's input; 224 for a new network")
+    ] = None,
+    weight: Annotated[
+        str | None, typer.Option(help="spectra: full (a new network's), scalar, generated, low-rank")
+    ] = None,
     click_decay: Annotated[float, typer.Option(help="how fast the number of initial clicks falls off")] = 0.8,
     dice_weight: Annotated[float, typer.Option(help="weight of the Dice loss beside the focal loss")] = 1.0,
     correct_weight: Annotated[float, typer.Option(help="loss weight of regions that are already right")] = 1.0,
@@ -59,10 +63,12 @@ def train(
     if model != "freqformer":
         raise ValueError(f"train: unknown model {model!r}; there is: freqformer")
     from activefreq.data import open_dataset
+    from activefreq.evaluation.devices import check_device
     from activefreq.evaluation.provenance import versions
     from activefreq.models.freqformer import FreqFormer
     from activefreq.predictor import load
     from activefreq.training.configuration import TrainingConfig
+    from activefreq.training.loop import check_before_training
     from activefreq.training.loop import train as run
 
     config = TrainingConfig(
@@ -80,6 +86,7 @@ def train(
         validate_every=validate_every,
         seed=seed,
     )
+    check_device(device)
     options: dict[str, Any] = {"format": data_format, "masks": masks, "ignore": ignore}
     dataset = open_dataset(data, split=split, limit=limit, **options)
     held_out = open_dataset(data, split=validation_split, **options) if validate_every else None
@@ -88,12 +95,20 @@ def train(
     torch.manual_seed(seed)
     # Travels with the weights, so it holds names and settings, not the paths of this machine.
     history: dict[str, Any] = {"data": dataset.name, "split": split, "versions": versions()}
+    own: dict[str, Any] = {
+        name: value for name, value in {"input_size": input_size, "weight": weight}.items() if value is not None
+    }
     if start_from:
         before = load(start_from)
         network, history["started_from"] = before.network, before.history
+        for name, value in own.items():
+            if getattr(network.config, name) != value:
+                there = getattr(network.config, name)
+                raise ValueError(f"train: --{name.replace('_', '-')} {value}, but --start-from has {there}")
     else:
-        network = FreqFormer(input_size=input_size, weight=weight)
+        network = FreqFormer(**own)
     network.to(device)
+    check_before_training(dataset, out, config, resume)
     with _Bar(epochs) as progress:
         validate = None if held_out is None else lambda net: _validation_figures(net, held_out, seed)
         try:

@@ -58,12 +58,12 @@ def choose_split(splits: dict[str, Pairs], split: str | None, where: str) -> tup
     """
     everything = [pair for pairs in splits.values() for pair in pairs]
     if split is None:
-        split = "test" if "test" in splits else "all"
+        split = "all" if set(splits) == {"all"} else "test"
     if split == "all":
         return "all", everything
     if split not in splits:
-        there_are = ", ".join(sorted(splits)) if set(splits) != {"all"} else "none: it has no split.csv"
-        raise ValueError(f"{where} has no split {split!r}; there is {there_are}")
+        there_are = ", ".join(sorted(splits)) if set(splits) != {"all"} else "none, it has no split.csv"
+        raise ValueError(f"{where} has no split {split!r}; there is {there_are}; --split all takes everything")
     return split, splits[split]
 
 
@@ -83,9 +83,10 @@ def _read_splits(path: Path, images: dict[str, Path]) -> dict[str, dict[str, str
             raise ValueError(f"{path} lacks the column {' and '.join(sorted(missing))}")
         rows: dict[str, dict[str, str]] = {}
         for row in reader:
-            if row["stem"] in rows:
-                raise ValueError(f"{path} names {row['stem']} twice")
-            rows[row["stem"]] = {key: value or "" for key, value in row.items() if isinstance(key, str)}
+            values = {key: (value or "").strip() for key, value in row.items() if isinstance(key, str)}
+            if values["stem"] in rows:
+                raise ValueError(f"{path} names {values['stem']} twice")
+            rows[values["stem"]] = values
     unknown = [stem for stem in rows if stem not in images]
     if unknown:
         raise ValueError(f"{path} names {unknown[0]}, of which there is no image ({len(unknown)} such)")

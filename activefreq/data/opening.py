@@ -47,6 +47,8 @@ def open_dataset(
         raise ValueError(f"--format must be one of {', '.join(FORMATS)}, got {format!r}")
     if objects not in ("separate", "merged"):
         raise ValueError(f"--objects must be separate or merged, got {objects!r}")
+    if ignore == 0:
+        raise ValueError("--ignore 0 would leave the whole background out; ignore a value that is neither 0 nor an id")
     if limit is not None and limit < 1:
         raise ValueError(f"--limit must be at least 1, got {limit}")
     if str(data) == "phantom":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Literal
@@ -78,6 +79,14 @@ class PairedFiles:
             self._entries.append((stem, stem, image, mask, None))
         else:
             self._entries += [(f"{stem}#{number}", stem, image, mask, number) for number in ids]
+
+    @property
+    def fingerprint(self) -> str:
+        """A digest of names and file sizes, so that one data set's results are not taken for another's."""
+        digest = hashlib.blake2b(digest_size=16)
+        for name, _, image, mask, number in self._entries:
+            digest.update(f"{name}|{image.stat().st_size}|{mask.stat().st_size}|{number}\n".encode())
+        return digest.hexdigest()
 
     @property
     def names(self) -> list[str]:

@@ -49,6 +49,11 @@ class Phantom:
         self._entries = [(part, i) for part in parts for i in range(SPLITS[part])][:limit]
 
     @property
+    def fingerprint(self) -> str:
+        """What the samples depend on."""
+        return f"phantom {self.split} {self.size} {self.seed} {len(self)}"
+
+    @property
     def names(self) -> list[str]:
         """Names of the samples, such as "test-007"."""
         return [f"{part}-{i:03d}" for part, i in self._entries]

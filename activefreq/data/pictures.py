@@ -56,24 +56,27 @@ def read_image(path: Path) -> NDArray[np.uint8]:
                 grey = np.asarray(picture, dtype=np.int64) // 257
                 return np.repeat(grey.clip(0, 255).astype(np.uint8)[..., None], 3, axis=2)
             return np.array(picture.convert("RGB"))
-    except (OSError, SyntaxError, ValueError) as error:
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise BrokenImageError(f"{path} does not decode: {error}") from None
 
 
 def read_mask(path: Path) -> NDArray[np.int32]:
-    """(H, W) of the values in the file; of several channels, the largest.
+    """(H, W) of the values in the file. Equal channels count as one, transparency is dropped.
 
     Raises:
         BrokenImageError: the file does not decode.
+        ValueError: the mask has colours; ids are told apart by one value, not by three.
     """
     try:
         with Image.open(path) as picture:
             values = np.array(picture if picture.mode != "CMYK" else picture.convert("RGB"))
-    except (OSError, SyntaxError, ValueError) as error:
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise BrokenImageError(f"{path} does not decode: {error}") from None
     if values.ndim == 3:
         channels = values[..., : 3 if values.shape[2] in (3, 4) else 1]
-        values = channels.max(axis=2)
+        if (channels != channels[..., :1]).any():
+            raise ValueError(f"{path} has colours: store a mask as grey or palette, one value per object")
+        values = channels[..., 0]
     return values.astype(np.int32)
 
 

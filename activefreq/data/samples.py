@@ -34,6 +34,11 @@ class Dataset(Protocol):
     """What was left out, with the reason."""
 
     @property
+    def fingerprint(self) -> str:
+        """Differs where the samples differ, as far as names and file sizes tell."""
+        ...
+
+    @property
     def names(self) -> list[str]:
         """Names of the samples, without decoding any."""
         ...

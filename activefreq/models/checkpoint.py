@@ -84,6 +84,8 @@ def load_network(path: str | Path) -> tuple[FreqFormer, dict[str, Any]]:
     tensors, header = read_tensors(path)
     if header.get("model") != "freqformer":
         raise ValueError(f"checkpoint {path} holds a {header.get('model')!r}, not a freqformer")
+    if "config" not in header:
+        raise ValueError(f"checkpoint {path} has no configuration in its header")
     network = FreqFormer(FreqFormerConfig.from_dict(header["config"]))
     expected = network.state_dict()
     try:

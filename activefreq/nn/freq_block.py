@@ -50,6 +50,8 @@ class FreqBlock(nn.Module):
         **freq_module: Any,  # noqa: ANN401 (passed on as they are)
     ) -> None:
         super().__init__()
+        if groups < 1 or channels % groups:
+            raise ValueError(f"FreqBlock: groups must divide channels ({channels}), got {groups}")
         self.norm1 = nn.GroupNorm(groups, channels)
         self.freq_module = FreqModule(channels, size, **freq_module)
         self.norm2 = nn.GroupNorm(groups, channels)

@@ -81,6 +81,8 @@ class FreqModule(nn.Module):
     ) -> None:
         super().__init__()
         _check_options(channels, size, weight, transform, axes, conv, resample)
+        if not isinstance(rank, int) or rank < 1:
+            raise ValueError(f"FreqModule: rank must be at least 1, got {rank!r}")
         self.channels, self.size, self.weight, self.transform = channels, tuple(size), weight, transform
         self.axes, self.resample = tuple(pair for pair in AXIS_PAIRS if pair in axes), resample
         quarter, (height, width) = channels // 4, size
@@ -171,10 +173,10 @@ def _make_spectrum(weight: Weight, kinds: tuple[AxisKind, ...], size: tuple[int,
 def _check_options(
     channels: int, size: Sequence[int], weight: str, transform: str, axes: Sequence[str], conv: str, resample: str
 ) -> None:
-    if channels <= 0 or channels % 4:
+    if not isinstance(channels, int) or channels <= 0 or channels % 4:
         raise ValueError(f"FreqModule: channels must be a positive multiple of 4 (four quarters), got {channels}")
-    if len(size) != 2 or min(size) < 1:
-        raise ValueError(f"FreqModule: size must be (H, W) with H, W >= 1, got {tuple(size)}")
+    if not isinstance(size, Sequence) or len(size) != 2 or not all(isinstance(n, int) and n >= 1 for n in size):
+        raise ValueError(f"FreqModule: size must be (H, W) with H, W >= 1, got {size}")
     choices = {
         "weight": (weight, ("full", "scalar", "generated", "low-rank")),
         "transform": (transform, ("fourier", "haar", "dft3")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 
 import torch
@@ -11,12 +12,24 @@ __all__ = ["PreparedSpectra"]
 
 Spectra = dict[str, torch.Tensor]
 
+MOST_SIZES = 4
+"""Resolutions whose spectra are kept; the one that was used longest ago goes first."""
+
 
 class PreparedSpectra:
-    """Keeps the spectra of each resolution until a parameter changes or moves."""
+    """Keeps the spectra of a few resolutions until a parameter changes or moves.
+
+    A change is seen by the parameter's version, its place and, on the CPU, its sum: fused optimisers and writes through
+    `.data` change values without a new version. On other devices, where a sum would make the host wait, a forward pass
+    with gradients forgets everything, which training always has between two evaluations.
+    """
 
     def __init__(self) -> None:
-        self._kept: dict[tuple[int, int], tuple[object, Spectra]] = {}
+        self._kept: OrderedDict[tuple[int, int], tuple[object, Spectra]] = OrderedDict()
+
+    def __getstate__(self) -> dict[str, object]:
+        """Copies and pickles start empty."""
+        return {"_kept": OrderedDict()}
 
     def get(
         self, height: int, width: int, parameters: Iterable[nn.Parameter], make: Callable[[int, int], Spectra]
@@ -25,16 +38,26 @@ class PreparedSpectra:
 
         With gradients, or while compiling, nothing is kept.
         """
-        if torch.compiler.is_compiling() or torch.is_grad_enabled():
+        if torch.compiler.is_compiling():
             return make(height, width)
-        # _version counts in-place changes, as an optimiser or load_state_dict makes them; data_ptr sees new storage.
-        # A parameter made under inference_mode counts no changes: then nothing is kept.
+        if torch.is_grad_enabled():
+            self._kept.clear()
+            return make(height, width)
         parameters = list(parameters)
+        # A parameter made under inference_mode has no version: then nothing is kept.
         if any(parameter.is_inference() for parameter in parameters):
             return make(height, width)
-        state = tuple((p.data_ptr(), p._version, p.dtype, p.device) for p in parameters)
-        kept = self._kept.get((height, width))
+        state = tuple(_state(parameter) for parameter in parameters)
+        kept = self._kept.pop((height, width), None)
         if kept is None or kept[0] != state:
             kept = (state, make(height, width))
-            self._kept[height, width] = kept
+        self._kept[height, width] = kept
+        while len(self._kept) > MOST_SIZES:
+            self._kept.popitem(last=False)
         return kept[1]
+
+
+def _state(parameter: nn.Parameter) -> tuple[object, ...]:
+    values = parameter.detach()
+    total = values.sum().item() if values.is_cpu else None
+    return parameter.data_ptr(), parameter._version, parameter.dtype, parameter.device, total

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from torch.autograd import forward_ad
 
 __all__ = ["records", "runs_directly", "runs_past_dispatcher"]
 
@@ -24,7 +25,7 @@ def runs_past_dispatcher(*tensors: torch.Tensor | None) -> bool:
     for tensor in tensors:
         if tensor is not None and not (type(tensor) in _PLAIN and tensor.is_cpu):
             return False
-    return _dispatch_modes() == 0 and _transform() is None and _trace() is None
+    return _nothing_watches()
 
 
 def runs_directly(*tensors: torch.Tensor | None) -> bool:
@@ -36,7 +37,12 @@ def runs_directly(*tensors: torch.Tensor | None) -> bool:
             type(tensor) in _PLAIN and tensor.dtype is _FLOAT32 and tensor.is_cpu and tensor.is_contiguous()
         ):
             return False
-    return _dispatch_modes() == 0 and _transform() is None and _trace() is None
+    return _nothing_watches()
+
+
+def _nothing_watches() -> bool:
+    """No dispatch mode, no functorch transform, no tracing, no forward-mode differentiation."""
+    return _dispatch_modes() == 0 and _transform() is None and _trace() is None and forward_ad._current_level < 0
 
 
 def records(*tensors: torch.Tensor | None) -> bool:

@@ -7,15 +7,8 @@ from typing import Protocol
 
 import torch
 
-from activefreq.ops._library import (
-    LIBRARY,
-    AutogradContext,
-    arithmetic_type,
-    check_real_floating,
-    records,
-    require,
-    runs_directly,
-)
+from activefreq.ops._direct import records, runs_directly
+from activefreq.ops._library import LIBRARY, AutogradContext, arithmetic_type, check_real_floating, require
 from activefreq.ops._native import cpu, pointer
 from activefreq.reference.haar import Bands
 from activefreq.reference.haar import haar_dwt2 as reference_dwt2

@@ -9,6 +9,18 @@ from typing import Any
 
 __all__ = ["TrainingConfig"]
 
+_LEAST = {
+    "epochs": 1,
+    "batch_size": 1,
+    "crop": 32,  # the encoder's last stage has a 32nd of it
+    "most_clicks": 1,
+    "iterations": 0,
+    "warmup_steps": 0,
+    "validate_every": 0,
+    "dice_weight": 0,
+    "weight_decay": 0,
+}
+
 
 @dataclass(frozen=True)
 class TrainingConfig:
@@ -48,9 +60,11 @@ class TrainingConfig:
     """Seed of everything random. An epoch depends on (seed, epoch) only, so a resumed run repeats an unbroken one."""
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "crop", "most_clicks"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"train: {name} must be at least 1, got {getattr(self, name)}")
+        for name, least in _LEAST.items():
+            if getattr(self, name) < least:
+                raise ValueError(f"train: {name} must be at least {least}, got {getattr(self, name)}")
+        if not 0 < self.click_decay <= 1:
+            raise ValueError(f"train: click_decay must lie in (0, 1], got {self.click_decay}")
         if self.schedule not in ("step", "cosine"):
             raise ValueError(f"train: schedule must be step or cosine, got {self.schedule!r}")
         if not self.learning_rate > 0:

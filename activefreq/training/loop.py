@@ -6,12 +6,11 @@ import json
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
 from PIL import Image
-from torch.utils.tensorboard import SummaryWriter
 
 from activefreq.data.samples import Dataset
 from activefreq.models.checkpoint import read_tensors, save_network, write_tensors
@@ -22,7 +21,10 @@ from activefreq.training.click_sampling import corrective_clicks, initial_clicks
 from activefreq.training.configuration import TrainingConfig
 from activefreq.training.losses import click_loss
 
-__all__ = ["Progress", "train"]
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
+__all__ = ["Progress", "check_before_training", "load_pixels", "train", "train_step"]
 
 
 class Progress(Protocol):
@@ -99,24 +101,29 @@ def train(
         The path of model.safetensors.
 
     Raises:
-        ValueError: fewer samples than a batch, an `out` that holds another run, or one to resume that does not fit.
+        ValueError: fewer samples than a batch, an `out` that is a file or holds something else, a run to resume that
+            had other data or settings, or no tensorboard.
     """
     out = Path(out)
-    if len(dataset) < config.batch_size:
-        raise ValueError(f"train: batch_size {config.batch_size} is larger than the {len(dataset)} training objects")
     last, model = out / "last.safetensors", out / "model.safetensors"
-    if last.exists() and not resume:
-        raise ValueError(f"train: {out} holds another run; continue it with --resume or choose another --out")
+    history = {
+        **(history or {}),
+        "samples": len(dataset),
+        "fingerprint": getattr(dataset, "fingerprint", None),
+        "training": config.as_dict(),
+    }
+    check_before_training(dataset, out, config, resume)
+    summary_writer = _summary_writer()
     optimizer = torch.optim.AdamW(
         network.parameters(), lr=config.learning_rate, betas=(0.9, 0.999), weight_decay=config.weight_decay
     )
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # convolutions of the encoder are a sixth faster so
-    start, best = _resume(last, network, optimizer, config) if resume and last.exists() else (0, float("inf"))
-    history = {**(history or {}), "training": config.as_dict(), "samples": len(dataset)}
+    # Convolutions of the encoder are a sixth faster so. The filters want their weights as they are.
+    network.encoder.to(memory_format=torch.channels_last)
+    start, best = _resume(last, network, optimizer, history) if resume and last.exists() else (0, float("inf"))
     images, masks = load_pixels(dataset, config.crop)
     steps = len(dataset) // config.batch_size
     out.mkdir(parents=True, exist_ok=True)
-    with SummaryWriter(str(out / "tensorboard"), purge_step=start * steps) as board:
+    with summary_writer(str(out / "tensorboard"), purge_step=start * steps) as board:
         for epoch in range(start, config.epochs):
             generator = torch.Generator().manual_seed(config.seed * 1_000_003 + epoch)
             torch.manual_seed(config.seed * 1_000_003 + epoch)  # stochastic depth
@@ -166,16 +173,46 @@ def _save_last(
     write_tensors(path, tensors, {"model": "training-state", "epoch": epoch, "best": repr(best), **config})
 
 
+def check_before_training(dataset: Dataset, out: Path, config: TrainingConfig, resume: bool) -> None:
+    """Raise where a run could not begin, or would write over something else; nothing is written before.
+
+    Raises:
+        ValueError: see `train`.
+    """
+    if len(dataset) < config.batch_size:
+        raise ValueError(f"train: batch_size {config.batch_size} is larger than the {len(dataset)} training objects")
+    if out.exists() and not out.is_dir():
+        raise ValueError(f"train: --out {out} is a file, not a folder")
+    last = out / "last.safetensors"
+    if last.exists() and not resume:
+        raise ValueError(f"train: {out} holds another run; continue it with --resume or choose another --out")
+    foreign = [name for name in _NOT_OURS_ALONE if (out / name).exists()]
+    if foreign and not last.exists():
+        raise ValueError(f"train: {out} holds {foreign[0]}, which is not this run's; choose another --out")
+
+
+_NOT_OURS_ALONE = ("model.safetensors", "log.jsonl", "metrics.json", "configuration.json", "report.html")
+
+
+def _summary_writer() -> type[SummaryWriter]:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        raise ValueError("train: the curves need tensorboard: pip install 'activefreq[train]'") from None
+    return SummaryWriter
+
+
 def _resume(
-    path: Path, network: FreqFormer, optimizer: torch.optim.Optimizer, config: TrainingConfig
+    path: Path, network: FreqFormer, optimizer: torch.optim.Optimizer, history: dict[str, Any]
 ) -> tuple[int, float]:
     """Put network and optimiser back; the epoch to go on with and the best figure so far."""
     tensors, header = read_tensors(path)
-    then = header["history"]["training"]
-    changed = {k: (then.get(k), v) for k, v in config.as_dict().items() if then.get(k) != v and k != "validate_every"}
-    if header["config"] != json.loads(json.dumps(network.config.__dict__)) or changed:
-        what = ", ".join(f"{name} was {old}, is {new}" for name, (old, new) in changed.items()) or "the network differs"
-        raise ValueError(f"train: {path} belongs to a run with other settings ({what}); choose another --out")
+    then, now = _decides(header["history"]), _decides(json.loads(json.dumps(history)))
+    changed = [f"{name} was {then.get(name)}, is {now[name]}" for name in now if then.get(name) != now[name]]
+    if header["config"] != json.loads(json.dumps(network.config.__dict__)):
+        changed.append("the network differs")
+    if changed:
+        raise ValueError(f"train: {path} belongs to another run ({', '.join(changed)}); choose another --out")
     network.load_state_dict({n.removeprefix("network."): t for n, t in tensors.items() if n.startswith("network.")})
     state: dict[int, dict[str, torch.Tensor]] = {}
     for name, tensor in tensors.items():
@@ -184,3 +221,9 @@ def _resume(
             state.setdefault(int(index), {})[key] = tensor
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
     return int(header["epoch"]), float(header["best"])
+
+
+def _decides(history: dict[str, Any]) -> dict[str, Any]:
+    """What a resumed run must share with the one it goes on from: data and settings, but not how often it validates."""
+    training = {name: value for name, value in history["training"].items() if name != "validate_every"}
+    return {name: history.get(name) for name in ("data", "split", "samples", "fingerprint")} | training

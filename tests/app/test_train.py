@@ -1,4 +1,5 @@
 import pytest
+import torch
 
 from activefreq.app.command_line import main
 from activefreq.training import loop
@@ -25,6 +26,24 @@ def test_errors_are_one_line(tmp_path, capsys):
     assert run([*SHORT, "--out", tmp_path, "--split", "holdout"]) == 2
     assert "phantom has no split 'holdout'" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []  # nothing was written
+
+
+def test_start_from_keeps_its_own_shape(tmp_path, capsys):
+    assert run([*SHORT, "--out", tmp_path / "a"]) == 0
+    again = [*SHORT[:-6], *SHORT[-4:], "--out", tmp_path / "b", "--start-from", tmp_path / "a"]
+    assert run([*again, "--weight", "scalar"]) == 2
+    assert "train: --weight scalar, but --start-from has full" in capsys.readouterr().err
+    assert run([*again, "--input-size", "64"]) == 2
+    assert "train: --input-size 64, but --start-from has 32" in capsys.readouterr().err
+    assert not (tmp_path / "b").exists()
+
+
+def test_device_that_is_not_there(tmp_path, capsys):
+    if torch.cuda.is_available():
+        pytest.skip("CUDA is here")
+    assert run([*SHORT, "--out", tmp_path / "a", "--device", "cuda"]) == 2
+    assert "--device cuda" in capsys.readouterr().err
+    assert not (tmp_path / "a").exists()
 
 
 def test_ctrl_c_says_what_is_kept(tmp_path, capsys, monkeypatch):

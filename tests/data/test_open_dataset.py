@@ -45,6 +45,32 @@ def test_splits(folder):
         open_dataset(folder.root, split="val")
 
 
+def test_splits_without_test(folder):
+    folder.pair("a")
+    folder.text("split.csv", "stem,split\na, train\n")
+    with pytest.raises(ValueError, match=r"has no split 'test'; there is train; --split all takes everything"):
+        open_dataset(folder.root)
+    assert open_dataset(folder.root, split="train").names == ["a"]
+
+
+def test_fingerprint_tells_data_sets_apart(folder, tmp_path):
+    folder.pair("a")
+    folder.pair("b", IDS)
+    first = open_dataset(folder.root).fingerprint
+    assert first == open_dataset(folder.root).fingerprint
+    assert first != open_dataset(folder.root, limit=1).fingerprint
+    folder.image("images/a.jpg", quality=20)
+    assert first != open_dataset(folder.root).fingerprint
+    assert open_dataset("phantom").fingerprint != open_dataset("phantom", seed=1).fingerprint
+
+
+def test_coloured_mask(folder):
+    folder.image("images/a.png")
+    folder.image("masks/a.png")
+    with pytest.raises(ValueError, match=r"masks/a\.png has colours: store a mask as grey or palette"):
+        open_dataset(folder.root)
+
+
 def test_other_folder_of_masks(folder):
     folder.image("images/a.png")
     folder.mask("masks_void/a.png", IDS)
@@ -158,6 +184,7 @@ def test_equal_stems(folder):
     [
         ({"format": "coco"}, "--format must be one of auto, folder, isic2017, got 'coco'"),
         ({"objects": "some"}, "--objects must be separate or merged, got 'some'"),
+        ({"ignore": 0}, "--ignore 0 would leave the whole background out"),
         ({"limit": 0}, "--limit must be at least 1, got 0"),
     ],
 )

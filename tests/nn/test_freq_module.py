@@ -1,3 +1,5 @@
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -102,6 +104,50 @@ def test_prepared_spectra_are_kept_and_renewed():
     assert module.spectra_for(9, 9)["hw"].requires_grad  # with gradients nothing kept is used
 
 
+@pytest.mark.parametrize("change", ["fused", "data"])
+def test_changes_without_a_version_renew_the_spectra(change):
+    module = af.FreqModule(8, (6, 6), weight="generated").eval()
+    x = torch.randn(1, 8, 9, 9)
+    with torch.no_grad():
+        module(x)
+    if change == "fused":
+        optimizer = torch.optim.AdamW(module.parameters(), lr=0.5, fused=True)
+        for parameter in module.parameters():
+            parameter.grad = torch.randn_like(parameter)
+        optimizer.step()
+    else:
+        for parameter in module.parameters():
+            parameter.data.mul_(1.5)
+    expected = module(x)
+    fresh = copy.deepcopy(module)
+    with torch.no_grad():
+        torch.testing.assert_close(module(x), expected, rtol=0, atol=1e-6)
+        torch.testing.assert_close(fresh(x), expected, rtol=0, atol=1e-6)
+
+
+def test_few_sizes_are_kept():
+    module = af.FreqModule(8, (6, 6)).eval()
+    with torch.no_grad():
+        for side in range(4, 16):
+            module(torch.randn(1, 8, side, side))
+    assert len(module._prepared._kept) <= 4
+    assert len(copy.deepcopy(module)._prepared._kept) == 0
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script.*:DeprecationWarning")  # torch's own formulas are scripts
+def test_forward_mode_is_not_dropped_silently():
+    module = af.FreqModule(8, (6, 6)).requires_grad_(False)
+    x, tangent = torch.randn(1, 8, 6, 6), torch.randn(1, 8, 6, 6)
+    with torch.autograd.forward_ad.dual_level():
+        dual = torch.autograd.forward_ad.make_dual(x, tangent)
+        try:
+            moved = torch.autograd.forward_ad.unpack_dual(module(dual)).tangent
+        except (NotImplementedError, RuntimeError):
+            return  # saying that it cannot is fine
+    assert moved is not None
+    torch.testing.assert_close(moved, module(x + tangent) - module(x), rtol=1e-4, atol=1e-4)
+
+
 @pytest.mark.parametrize("old", [(8, 8), (7, 9)])
 @pytest.mark.parametrize("new", [(8, 8), (16, 16), (5, 6)])
 def test_constant_spectrum_stays_constant(old, new):
@@ -138,6 +184,9 @@ def test_resample_keeps_modes_per_image():
     ("options", "message"),
     [
         ({"channels": 6}, "channels must be a positive multiple of 4 .* got 6"),
+        ({"channels": 8.0}, "channels must be a positive multiple of 4 .* got 8.0"),
+        ({"size": 8}, r"size must be \(H, W\) with H, W >= 1, got 8"),
+        ({"rank": 0}, "rank must be at least 1, got 0"),
         ({"size": (0, 4)}, r"size must be \(H, W\) with H, W >= 1, got \(0, 4\)"),
         ({"weight": "wide"}, "weight must be one of full, scalar, generated, low-rank, got 'wide'"),
         ({"transform": "dct"}, "transform must be one of"),

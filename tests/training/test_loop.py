@@ -1,4 +1,5 @@
 import json
+import sys
 from dataclasses import replace
 
 import pytest
@@ -68,9 +69,35 @@ def test_another_run_is_not_touched(samples, tmp_path):
     before = (tmp_path / "last.safetensors").read_bytes()
     with pytest.raises(ValueError, match=r"train: .* holds another run; continue it with --resume or choose another"):
         train(network(), samples, tmp_path, CONFIG)
-    with pytest.raises(ValueError, match=r"belongs to a run with other settings \(epochs was 1, is 2\)"):
+    with pytest.raises(ValueError, match=r"belongs to another run \(epochs was 1, is 2\)"):
         train(network(), samples, tmp_path, CONFIG, resume=True)
     assert (tmp_path / "last.safetensors").read_bytes() == before
+
+
+def test_other_data_is_another_run(samples, tmp_path):
+    with pytest.raises(StopError):
+        train(network(), samples, tmp_path, CONFIG, {"data": "phantom"}, progress=stop_in_epoch(1))
+    other = Phantom("train", size=(40, 48), limit=9, seed=1)
+    with pytest.raises(ValueError, match=r"belongs to another run \(fingerprint was phantom .*, is phantom "):
+        train(network(), other, tmp_path, CONFIG, {"data": "phantom"}, resume=True)
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "metrics.json", "configuration.json"])
+def test_a_foreign_folder_is_left_alone(samples, tmp_path, name):
+    (tmp_path / name).write_text("somebody's")
+    with pytest.raises(ValueError, match=f"train: .* holds {name}, which is not this run's"):
+        train(network(), samples, tmp_path, CONFIG)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name).read_text() == "somebody's"
+    with pytest.raises(ValueError, match="is a file, not a folder"):
+        train(network(), samples, tmp_path / name, CONFIG)
+
+
+def test_without_tensorboard_it_says_how_to_get_it(samples, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    with pytest.raises(ValueError, match=r"pip install 'activefreq\[train\]'"):
+        train(network(), samples, tmp_path / "new", CONFIG)
+    assert not (tmp_path / "new").exists()
 
 
 def test_validation_chooses_the_best_epoch(samples, tmp_path):
@@ -103,6 +130,10 @@ def test_errors_teach(samples, tmp_path):
     assert not (tmp_path / "new").exists()
     with pytest.raises(ValueError, match="train: schedule must be step or cosine, got 'sawtooth'"):
         replace(CONFIG, schedule="sawtooth")
+    with pytest.raises(ValueError, match=r"train: click_decay must lie in \(0, 1\], got -1"):
+        replace(CONFIG, click_decay=-1)
+    with pytest.raises(ValueError, match="train: crop must be at least 32, got 16"):
+        replace(CONFIG, crop=16)
     with pytest.raises(ValueError, match=r"train: correct_weight must lie in \[0, 1\], got 2"):
         replace(CONFIG, correct_weight=2)
 
