@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch.autograd import forward_ad
 
-__all__ = ["records", "runs_directly", "runs_past_dispatcher"]
+__all__ = ["forward_mode", "records", "runs_directly", "runs_past_dispatcher"]
 
 # Names of their own: on a small tensor the look-ups in torch are a fair part of the call.
 _PLAIN = (torch.Tensor, torch.nn.Parameter)
@@ -43,6 +43,11 @@ def runs_directly(*tensors: torch.Tensor | None) -> bool:
 def _nothing_watches() -> bool:
     """No dispatch mode, no functorch transform, no tracing, no forward-mode differentiation."""
     return _dispatch_modes() == 0 and _transform() is None and _trace() is None and forward_ad._current_level < 0
+
+
+def forward_mode() -> bool:
+    """Whether derivatives are carried forward: the kernels have none, so the plain torch twin computes then."""
+    return not torch.compiler.is_compiling() and forward_ad._current_level >= 0
 
 
 def records(*tensors: torch.Tensor | None) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import torch
 
-from activefreq.ops._direct import records, runs_directly
+from activefreq.ops._direct import forward_mode, records, runs_directly
 from activefreq.ops._library import (
     LIBRARY,
     AutogradContext,
@@ -71,6 +71,8 @@ def freq_mix(
         _launch(x, y, *weights)
         return y
     _check(x, *weights)
+    if forward_mode():
+        return reference_mix(x, *weights)
     dispatched: torch.Tensor = torch.ops.activefreq.freq_mix(x, *weights)
     return dispatched
 

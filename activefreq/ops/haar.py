@@ -7,7 +7,7 @@ from typing import Protocol
 
 import torch
 
-from activefreq.ops._direct import records, runs_directly
+from activefreq.ops._direct import forward_mode, records, runs_directly
 from activefreq.ops._library import LIBRARY, AutogradContext, arithmetic_type, check_real_floating, require
 from activefreq.ops._native import cpu, pointer
 from activefreq.reference.haar import Bands
@@ -52,6 +52,8 @@ def haar_dwt2(x: torch.Tensor) -> Bands:
         return recorded
     check_real_floating("haar_dwt2", x=x)
     require(x.dim() >= 2, f"haar_dwt2: x must have shape (..., H, W), got {tuple(x.shape)}")
+    if forward_mode():
+        return reference_dwt2(x)
     computed: Bands = torch.ops.activefreq.haar_dwt2(x, True)
     return computed
 
@@ -78,6 +80,8 @@ def haar_idwt2(bands: Bands, size: Sequence[int]) -> torch.Tensor:
         y = _HaarIdwt2.apply(*bands, size[0], size[1])
         return y
     height, width = _check_bands(bands, size)
+    if forward_mode():
+        return reference_idwt2(bands, (height, width))
     y = torch.ops.activefreq.haar_idwt2(*bands, height, width, False)
     return y
 

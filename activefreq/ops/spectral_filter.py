@@ -8,7 +8,7 @@ from typing import Protocol
 
 import torch
 
-from activefreq.ops._direct import records, runs_directly
+from activefreq.ops._direct import forward_mode, records, runs_directly
 from activefreq.ops._library import (
     LIBRARY,
     AutogradContext,
@@ -62,9 +62,10 @@ def spectral_filter(x: torch.Tensor, weight: torch.Tensor, axes: Sequence[int] =
         recorded: torch.Tensor = _SpectralFilter.apply(x, weight, axes)
         return recorded
     check_real_floating("spectral_filter", x=x, weight=weight)
-    dispatched: torch.Tensor = torch.ops.activefreq.spectral_filter(
-        x, weight, _check_shapes(x.shape, weight.shape, axes)
-    )
+    checked = _check_shapes(x.shape, weight.shape, axes)
+    if forward_mode():
+        return reference_filter(x, weight, checked)
+    dispatched: torch.Tensor = torch.ops.activefreq.spectral_filter(x, weight, checked)
     return dispatched
 
 
