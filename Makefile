@@ -61,7 +61,7 @@ sanitize: $(VENV)/installed-test  ## operator tests under address and undefined-
 bench: $(VENV)/installed-test  ## what one click costs, and every operator against its best alternative; stores JSON
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt '.[bench]'
 	$(BIN)/activefreq bench --json bench/results/click.json
-	for name in freq_mix select_click label squared_distance haar; do \
+	for name in freq_mix select_click label squared_distance haar published_layers; do \
 	  $(BIN)/python -m bench.$$name --json bench/results/$$name.json || exit; done
 
 # One command on a machine with a GPU: tests that must not be skipped, then figures under the card's name and date.

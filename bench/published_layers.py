@@ -127,7 +127,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="store rows and machine here")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=0.5, help="per point")
-    parser.add_argument("--batches", nargs="+", type=int, default=[1, 8])
+    parser.add_argument("--batches", nargs="+", type=int, default=[1])
     passes = ["forward", "forward+backward"]
     parser.add_argument("--passes", nargs="+", choices=passes, default=passes)
     arguments = parser.parse_args()
