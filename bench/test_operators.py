@@ -21,6 +21,7 @@ def _filter_arguments() -> tuple[torch.Tensor, ...]:
     return x, torch.randn(16, 1, 3, 3), torch.randn(16), torch.randn(16, 28, 15, 2), *torch.randn(2, 16, 15, 2)
 
 
+FILTER = _filter_arguments()
 PROB, TARGET = torch.rand(4, 224, 224), (torch.rand(4, 224, 224) > 0.5).to(torch.int8)
 MASK = torch.nn.functional.avg_pool2d(torch.rand(4, 1, 224, 224), 9, 1, 4)[:, 0] > 0.5
 POINTS = torch.cat([torch.randint(0, 224, (4, 10, 2)), torch.randint(0, 2, (4, 10, 1))], dim=-1)
@@ -28,7 +29,7 @@ PLANES = torch.randn(4, 32, 56, 56)
 SPECTRUM = torch.randn(1, 32, 56, 29, 2)
 
 CALLS: dict[str, Callable[[object], object]] = {
-    "freq_mix": lambda module, arguments=_filter_arguments(): module.freq_mix(*arguments),
+    "freq_mix": lambda module: module.freq_mix(*FILTER),
     "spectral_filter": lambda module: module.spectral_filter(PLANES, SPECTRUM, (2, 3)),
     "haar_dwt2": lambda module: module.haar_dwt2(PLANES),
     "label": lambda module: module.label(MASK),
