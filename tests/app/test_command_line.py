@@ -120,6 +120,16 @@ def test_user_errors_are_one_line(tmp_path, opened, capsys, arguments, message):
     assert error.count("\n") == 1
 
 
+def test_bench_without_its_packages_is_one_line(monkeypatch, capsys):
+    monkeypatch.delitem(sys.modules, "bench.click", raising=False)
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    assert run("bench") == 2
+    error = capsys.readouterr().err
+    assert error.startswith("activefreq: error: bench: needs opencv, ")
+    assert error.endswith("pip install '.[bench]'\n")
+    assert error.count("\n") == 1
+
+
 def test_debug_shows_the_traceback(opened):
     with pytest.raises(ValueError, match="no-such-model"):
         main([*EVALUATE, "--model", "no-such-model", "--debug"])
