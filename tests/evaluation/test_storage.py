@@ -100,7 +100,11 @@ def test_a_finished_run_is_taken_over(tmp_path):
 
 def test_a_folder_belongs_to_one_configuration(tmp_path):
     folder = tmp_path / "out"
+    claim_folder(folder, {"model": "b", "seed": 0}, resume=False)
+    claim_folder(folder, {"model": "a", "seed": 0}, resume=False)  # nothing was finished under the other
+    (folder / "clicks.partial.jsonl").write_text("half a line")
     claim_folder(folder, {"model": "a", "seed": 0}, resume=False)
+    (folder / "clicks.partial.jsonl").write_text("a finished object\n")
     with pytest.raises(FileExistsError, match="already holds this run; add --resume"):
         claim_folder(folder, {"model": "a", "seed": 0}, resume=False)
     claim_folder(folder, {"model": "a", "seed": 0}, resume=True)
