@@ -11,7 +11,7 @@ import torch
 
 from activefreq.acselect import Selection, make_strategy
 from activefreq.evaluation.answers import predictor_device
-from activefreq.evaluation.interfaces import Dataset
+from activefreq.evaluation.interfaces import Dataset, sample_names
 from activefreq.evaluation.loop import ClickLoop
 from activefreq.evaluation.objects import ObjectResult
 from activefreq.evaluation.results import Evaluation, summarise
@@ -91,6 +91,8 @@ def evaluate(
     check_arguments(max_clicks, batch_size, threshold, thresholds)
     if len(dataset) == 0:
         raise ValueError("evaluate: dataset is empty")
+    results = list(done)
+    _check_taken_over(results, dataset)
     options = dict(strategy_options or {})
     place = predictor_device(predictor, device)
     if isinstance(strategy, str):
@@ -108,7 +110,6 @@ def evaluate(
         device=place,
         skipped=dict(getattr(dataset, "skipped", None) or {}),
     )
-    results = list(done)
     taken_over = {result.index for result in results}
     already_skipped = len(loop.skipped)
 
@@ -148,3 +149,18 @@ def check_arguments(
         raise ValueError(f"evaluate: thresholds must be one or more IoUs in (0, 1], got {tuple(thresholds)}")
     if not 0 <= threshold < 1:
         raise ValueError(f"evaluate: threshold must be in [0, 1), got {threshold}")
+
+
+def _check_taken_over(results: Sequence[ObjectResult], dataset: Dataset) -> None:
+    """Raise ValueError unless results of an earlier run are of this data set."""
+    names = sample_names(dataset)
+    for result in results:
+        if not 0 <= result.index < len(dataset):
+            raise ValueError(
+                f"evaluate: done has {result.name!r} as object {result.index}, but dataset has {len(dataset)} objects"
+            )
+        if names is not None and names[result.index] != result.name:
+            raise ValueError(
+                f"evaluate: done has {result.name!r} as object {result.index}, which dataset calls "
+                f"{names[result.index]!r}; the results are of other data"
+            )

@@ -70,6 +70,18 @@ def test_a_folder_with_results_is_refused_before_anything_runs(tmp_path, opened,
     assert run(*EVALUATE, "--out", tmp_path, "--resume") == 0
 
 
+def test_resume_refuses_other_data_of_the_same_name(tmp_path, opened, monkeypatch, capsys):
+    def open_other(*_, **__):
+        other = ToyDataset(8)
+        other.fingerprint = "other files"
+        return other
+
+    assert run(*EVALUATE, "--out", tmp_path) == 0
+    monkeypatch.setattr(activefreq.data, "open_dataset", open_other)
+    assert run(*EVALUATE, "--out", tmp_path, "--resume") == 2
+    assert "holds results of another run (other data)" in capsys.readouterr().err
+
+
 def test_ctrl_c_keeps_what_was_done(tmp_path, opened, monkeypatch, capsys):
     whole = ToyDataset(30)
 
