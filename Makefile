@@ -61,8 +61,12 @@ sanitize: $(VENV)/installed-test  ## operator tests under address and undefined-
 bench: $(VENV)/installed-test  ## what one click costs, and every operator against its best alternative; stores JSON
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt '.[bench]'
 	$(BIN)/activefreq bench --json bench/results/click.json
-	for name in freq_mix select_click label squared_distance haar published_layers; do \
+	for name in cost click_maps haar label published_layers select_click spectral_filter squared_distance; do \
 	  $(BIN)/python -m bench.$$name --json bench/results/$$name.json || exit; done
+	for isa in avx512 avx2; do \
+	  $(BIN)/python -m bench.freq_mix --instruction-set $$isa --passes forward forward+backward \
+	    --json bench/results/freq_mix-$$isa.json || exit; done
+	$(BIN)/python -m bench.tables
 
 # One command on a machine with a GPU: tests that must not be skipped, then figures under the card's name and date.
 gpu: $(VENV)/installed-test  ## tests and figures on a GPU

@@ -1,14 +1,7 @@
-def click_maps(
-    clicks: int,
-    maps: int,
-    batch: int,
-    count: int,
-    height: int,
-    width: int,
-    radius: float,
-    device: int,
-    stream: int,
-    /,
-) -> None: ...
+# One function per operator, named as the operator; arguments as in csrc/bindings/cuda.cpp, pointers as integers.
+from collections.abc import Callable
+from typing import Any
+
+def __getattr__(name: str) -> Callable[..., Any]: ...
 def device_count() -> int: ...
 def device_name(device: int, /) -> str: ...

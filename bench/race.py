@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -81,7 +81,11 @@ def show(benchmark: str, rows: list[dict[str, Any]]) -> None:
 _MEASURED = ("batch", "ours", "peer", "fastest_peer", "ratio", "ratio_of_minima")
 
 
-def main(benchmark: str, cells: Callable[[int, list[int]], Iterable[Cell]]) -> None:
+def main(
+    benchmark: str,
+    cells: Callable[[int, list[int]], Iterable[Cell]],
+    sizes: Sequence[int] = (224, 448, 1024),
+) -> None:
     """Parse the command line, race every cell, print, store. `cells` makes them from a batch size and image sizes."""
     parser = argparse.ArgumentParser(description=f"{benchmark} against its peers")
     parser.add_argument("--json", type=Path, help="store rows, summary and machine here")
@@ -89,7 +93,7 @@ def main(benchmark: str, cells: Callable[[int, list[int]], Iterable[Cell]]) -> N
     parser.add_argument("--instruction-set", choices=_cpu.instruction_sets(), default=_cpu.instruction_set())
     parser.add_argument("--seconds", type=float, default=2.0, help="per cell")
     parser.add_argument("--batch", type=int, default=16)
-    parser.add_argument("--sizes", type=int, nargs="+", default=[224, 448, 1024])
+    parser.add_argument("--sizes", type=int, nargs="+", default=list(sizes))
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     cv2.setNumThreads(arguments.threads)

@@ -35,8 +35,9 @@ def isic2017() -> str:
     ]
     first = runs[0]
     machine, versions = first["machine"], first["versions"]
+    threads = f"{machine['threads']} thread" + ("s" if machine["threads"] > 1 else "")
     return markdown(header, rows) + (
-        f"\n\n{first['objects']} objects, {machine['cpu']}, {machine['threads']} threads, "
+        f"\n\n{first['objects']} objects, {machine['cpu']}, {threads}, "
         f"{machine['instruction_set']}, torch {versions['torch']}, Python {versions['python']}, "
         f"batch {first['settings']['batch_size']}, seed {first['settings']['seed']}, peak memory "
         f"{max(run['peak_memory_bytes']['process'] for run in runs) / 2**20:.0f} MiB. "

@@ -22,7 +22,12 @@ def bench(context: typer.Context) -> None:
       activefreq bench --size 448 --batch 1 --json click.json
     """  # noqa: D301
     _checkout()
-    importlib.import_module("bench.click").main(context.args)
+    try:
+        importlib.import_module("bench.click").main(context.args)
+    except ImportError as error:
+        missing = (error.name or str(error)).partition(".")[0]
+        package = {"cv2": "opencv", "skimage": "scikit-image"}.get(missing, missing)
+        raise ValueError(f"bench: needs {package}, which does not import ({error}): pip install '.[bench]'") from error
 
 
 def _checkout() -> None:

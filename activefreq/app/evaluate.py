@@ -77,6 +77,8 @@ def evaluate(
     import torch
 
     from activefreq.data import open_dataset
+    from activefreq.evaluation.devices import check_device
+    from activefreq.evaluation.evaluator import check_arguments
     from activefreq.evaluation.provenance import dataset_description, model_description, versions
     from activefreq.evaluation.report import write_report
     from activefreq.evaluation.runs import EvaluationInterrupted
@@ -88,6 +90,8 @@ def evaluate(
         if threads < 1:
             raise ValueError(f"evaluate: --threads must be at least 1, got {threads}")
         torch.set_num_threads(threads)
+    check_arguments(max_clicks, batch_size, threshold)
+    check_device(device)
     predictor = _open_predictor(model, device)
     reading_options: dict[str, Any] = {
         "format": data_format,

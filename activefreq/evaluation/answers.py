@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from activefreq.clicks import pad_clicks
+from activefreq.evaluation.devices import check_device
 from activefreq.evaluation.interfaces import predictor_name
 from activefreq.evaluation.pool import Group
 
@@ -19,13 +20,17 @@ __all__ = ["ask", "check_values", "evaluation_mode", "intersection_and_union", "
 
 
 def predictor_device(predictor: object, device: torch.device | str | None) -> torch.device:
-    """`device` if given, else the predictor's own (`predictor.device`, or that of its parameters), else the CPU."""
+    """`device` if given, else the predictor's own (`predictor.device`, or that of its parameters), else the CPU.
+
+    Raises:
+        ValueError: there is no such device here.
+    """
     if device is not None:
-        return torch.device(device)
+        return check_device(device, "evaluate: device")
     own = getattr(predictor, "device", None)
     if own is None and isinstance(predictor, torch.nn.Module):
         own = next((parameter.device for parameter in predictor.parameters()), None)
-    return torch.device(own or "cpu")
+    return check_device(own or "cpu", f"evaluate: device of predictor {predictor_name(predictor)}:")
 
 
 @contextmanager

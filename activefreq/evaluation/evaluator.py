@@ -11,7 +11,7 @@ import torch
 
 from activefreq.acselect import Selection, make_strategy
 from activefreq.evaluation.answers import predictor_device
-from activefreq.evaluation.interfaces import Dataset
+from activefreq.evaluation.interfaces import Dataset, sample_names
 from activefreq.evaluation.loop import ClickLoop
 from activefreq.evaluation.objects import ObjectResult
 from activefreq.evaluation.results import Evaluation, summarise
@@ -20,7 +20,9 @@ from activefreq.evaluation.timing import peak_memory
 if TYPE_CHECKING:  # only the type: it would load the networks
     from activefreq.predictor import Predictor
 
-__all__ = ["Progress", "evaluate"]
+__all__ = ["Progress", "check_arguments", "evaluate"]
+
+DEFAULT_THRESHOLDS = (0.80, 0.85, 0.90)
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ def evaluate(
     dataset: Dataset,
     strategy: str | Callable[..., Selection] = "acselect",
     max_clicks: int = 20,
-    thresholds: Sequence[float] = (0.80, 0.85, 0.90),
+    thresholds: Sequence[float] = DEFAULT_THRESHOLDS,
     batch_size: int = 16,
     threshold: float = 0.5,
     full_curve: bool = False,
@@ -79,14 +81,18 @@ def evaluate(
         `Evaluation`, with objects in data set order.
 
     Raises:
-        ValueError: an argument out of range, an empty data set, one with nothing to segment, a sample of the wrong
-            shape, or a predictor that answers with the wrong shape or with values outside [0, 1]; the message names
-            the predictor or the object.
+        ValueError: an argument out of range, a device that is not there, an empty data set, one with nothing to
+            segment, a sample of the wrong shape, or a predictor that answers with the wrong shape or with values
+            outside [0, 1]; the message names the predictor or the object.
         TypeError: a wrong type or dtype in the same places.
 
     Source: the protocol of RITM (Sofiiuk et al. 2021) and the code bases that follow it.
     """
-    _check(max_clicks, thresholds, batch_size, threshold, len(dataset))
+    check_arguments(max_clicks, batch_size, threshold, thresholds)
+    if len(dataset) == 0:
+        raise ValueError("evaluate: dataset is empty")
+    results = list(done)
+    _check_taken_over(results, dataset)
     options = dict(strategy_options or {})
     place = predictor_device(predictor, device)
     if isinstance(strategy, str):
@@ -104,7 +110,6 @@ def evaluate(
         device=place,
         skipped=dict(getattr(dataset, "skipped", None) or {}),
     )
-    results = list(done)
     taken_over = {result.index for result in results}
     already_skipped = len(loop.skipped)
 
@@ -132,7 +137,10 @@ def evaluate(
     )
 
 
-def _check(max_clicks: int, thresholds: Sequence[float], batch_size: int, threshold: float, objects: int) -> None:
+def check_arguments(
+    max_clicks: int, batch_size: int, threshold: float, thresholds: Sequence[float] = DEFAULT_THRESHOLDS
+) -> None:
+    """Raise ValueError unless these are what `evaluate` takes."""
     if max_clicks < 1:
         raise ValueError(f"evaluate: max_clicks must be at least 1, got {max_clicks}")
     if batch_size < 1:
@@ -141,5 +149,18 @@ def _check(max_clicks: int, thresholds: Sequence[float], batch_size: int, thresh
         raise ValueError(f"evaluate: thresholds must be one or more IoUs in (0, 1], got {tuple(thresholds)}")
     if not 0 <= threshold < 1:
         raise ValueError(f"evaluate: threshold must be in [0, 1), got {threshold}")
-    if objects == 0:
-        raise ValueError("evaluate: dataset is empty")
+
+
+def _check_taken_over(results: Sequence[ObjectResult], dataset: Dataset) -> None:
+    """Raise ValueError unless results of an earlier run are of this data set."""
+    names = sample_names(dataset)
+    for result in results:
+        if not 0 <= result.index < len(dataset):
+            raise ValueError(
+                f"evaluate: done has {result.name!r} as object {result.index}, but dataset has {len(dataset)} objects"
+            )
+        if names is not None and names[result.index] != result.name:
+            raise ValueError(
+                f"evaluate: done has {result.name!r} as object {result.index}, which dataset calls "
+                f"{names[result.index]!r}; the results are of other data"
+            )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy.typing as npt
 import torch
 
-__all__ = ["Dataset", "Sample", "predictor_name"]
+__all__ = ["Dataset", "Sample", "predictor_name", "sample_names"]
 
 
 class Sample(Protocol):
@@ -29,8 +30,9 @@ class Sample(Protocol):
 class Dataset(Protocol):
     """A sequence of samples, whose sizes may differ.
 
-    Optional: `name`; `split`; `skipped`, {name: reason}; `attributes(name)`, {attribute: value} of a sample, by whose
-    values results are broken down.
+    Optional: `name`; `split`; `names`, those of the samples in order; `fingerprint`, a text that differs where the data
+    does, such as a hash over the sizes of the files; `skipped`, {name: reason}; `attributes(name)`, {attribute: value}
+    of a sample, by whose values results are broken down.
     """
 
     def __len__(self) -> int:
@@ -38,6 +40,13 @@ class Dataset(Protocol):
 
     def __getitem__(self, index: int, /) -> Sample:
         """Decode one sample."""
+
+
+def sample_names(dataset: Dataset) -> list[str] | None:
+    """Names of the samples in order, without decoding them; None where the data set does not tell."""
+    names = getattr(dataset, "names", None)
+    told = isinstance(names, Sequence) and not isinstance(names, str) and len(names) == len(dataset)
+    return [str(name) for name in names] if told else None  # type: ignore[union-attr]
 
 
 def predictor_name(predictor: object) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
+import json
 import os
 import platform
 import shlex
@@ -13,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from activefreq.evaluation.interfaces import Dataset, predictor_name
+from activefreq.evaluation.interfaces import Dataset, predictor_name, sample_names
 from activefreq.ops import backends
 
 if TYPE_CHECKING:  # only the type: it would load the networks
@@ -50,12 +52,17 @@ def model_description(predictor: Predictor) -> dict[str, Any]:
 
 
 def dataset_description(dataset: Dataset) -> dict[str, Any]:
-    """Name, split and number of samples."""
-    return {
+    """Name, split and number of samples, and a digest of names and fingerprint where the data set has either."""
+    known = {"names": sample_names(dataset), "fingerprint": getattr(dataset, "fingerprint", None)}
+    described = {
         "name": str(getattr(dataset, "name", type(dataset).__name__)),
         "split": getattr(dataset, "split", None),
         "samples": len(dataset),
     }
+    if any(value is not None for value in known.values()):
+        text = json.dumps(known, default=str)
+        described["digest"] = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+    return described
 
 
 def provenance(

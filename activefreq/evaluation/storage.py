@@ -46,12 +46,15 @@ def write_atomically(path: Path, text: str) -> None:
 def claim_folder(directory: Path, configuration: Mapping[str, Any], resume: bool) -> None:
     """Make a folder that of one configuration, before anything is run.
 
+    A folder whose run has no finished object is free: nothing is lost with it.
+
     Raises:
         FileExistsError: it holds results and `resume` is false, or they are of another configuration, or of none.
     """
     wanted = json.loads(json.dumps(configuration))
     held = directory / CONFIGURATION
-    if held.exists():
+    started = _has_results(directory) or any(_has_results(part) for part in _parts(held))
+    if held.exists() and started:
         found = json.loads(held.read_text(encoding="utf-8"))
         if found != wanted:
             different = sorted(key for key in {*found, *wanted} if found.get(key) != wanted.get(key))
@@ -65,10 +68,24 @@ def claim_folder(directory: Path, configuration: Mapping[str, Any], resume: bool
                 "another --out"
             )
         return
-    if any((directory / name).exists() for name in (METRICS, OBJECTS, CLICKS, PARTIAL, REPORT)):
+    if started:
         raise FileExistsError(f"evaluate: out folder {directory} holds results of another run; choose another --out")
     directory.mkdir(parents=True, exist_ok=True)
     write_atomically(held, json.dumps(wanted, indent=2, ensure_ascii=False) + "\n")
+
+
+def _has_results(directory: Path) -> bool:
+    """Whether a finished object lies here; an empty list of them, or half a line, is none."""
+    partial = directory / PARTIAL
+    return any((directory / name).exists() for name in (METRICS, OBJECTS, CLICKS, REPORT)) or (
+        partial.exists() and b"\n" in partial.read_bytes()
+    )
+
+
+def _parts(held: Path) -> list[Path]:
+    """The folders of the strategies of a run, by its configuration."""
+    found = json.loads(held.read_text(encoding="utf-8")) if held.exists() else {}
+    return [held.parent / name for name in found.get("strategies", {})]
 
 
 class RunningResults:

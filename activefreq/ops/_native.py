@@ -39,7 +39,7 @@ def _load_cuda() -> ModuleType | str:
     try:
         count = _cuda.device_count()
     except RuntimeError as error:
-        return str(error)
+        return str(error).removeprefix("device_count: ")
     return _cuda if count > 0 else "the CUDA driver reports no device"
 
 

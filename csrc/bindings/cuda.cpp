@@ -16,8 +16,8 @@ T* at(Address address) {
   return reinterpret_cast<T*>(address);
 }
 
-void click_maps(Address clicks, Address maps, int64_t batch, int64_t count, int64_t height, int64_t width,
-                float radius, int device, Address stream) {
+void click_maps(Address clicks, Address maps, int64_t batch, int64_t count, int64_t height, int64_t width, float radius,
+                int device, Address stream) {
   const cuda::DeviceGuard guard(device);
   cuda::click_maps({at<const float>(clicks), at<float>(maps), batch, count, height, width, radius},
                    at<CUstream_st>(stream));

@@ -10,7 +10,7 @@ namespace activefreq::cuda {
 
 void click_maps(const ClickMaps& p, cudaStream_t stream);
 
-int device_count();            // throws with the driver's own words where there is none
+int device_count();  // throws with the driver's own words where there is none
 std::string device_name(int device);
 
 }  // namespace activefreq::cuda

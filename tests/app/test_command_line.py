@@ -70,6 +70,18 @@ def test_a_folder_with_results_is_refused_before_anything_runs(tmp_path, opened,
     assert run(*EVALUATE, "--out", tmp_path, "--resume") == 0
 
 
+def test_resume_refuses_other_data_of_the_same_name(tmp_path, opened, monkeypatch, capsys):
+    def open_other(*_, **__):
+        other = ToyDataset(8)
+        other.fingerprint = "other files"
+        return other
+
+    assert run(*EVALUATE, "--out", tmp_path) == 0
+    monkeypatch.setattr(activefreq.data, "open_dataset", open_other)
+    assert run(*EVALUATE, "--out", tmp_path, "--resume") == 2
+    assert "holds results of another run (other data)" in capsys.readouterr().err
+
+
 def test_ctrl_c_keeps_what_was_done(tmp_path, opened, monkeypatch, capsys):
     whole = ToyDataset(30)
 
@@ -117,6 +129,50 @@ def test_user_errors_are_one_line(tmp_path, opened, capsys, arguments, message):
     error = capsys.readouterr().err
     assert message in error
     assert error.startswith("activefreq: error: ")
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        (("--batch-size", 0), "evaluate: batch_size must be at least 1, got 0"),
+        (("--max-clicks", 0), "evaluate: max_clicks must be at least 1, got 0"),
+        (("--threshold", 2), "evaluate: threshold must be in [0, 1), got 2.0"),
+        (("--device", "cuda"), "--device cuda: this torch has no CUDA"),
+        (("--device", "meta"), "--device meta: no such device type; there is cpu, cuda"),
+        (("--device", "foo"), "--device foo: no such device type; there is cpu, cuda"),
+    ],
+)
+@pytest.mark.parametrize("model", ["nearest-click", "freqformer-isic2017"])
+def test_bad_values_leave_nothing(tmp_path, opened, capsys, monkeypatch, option, message, model):
+    monkeypatch.setattr("torch.backends.cuda.is_built", lambda: False)
+    out = tmp_path / "out"
+    assert run(*EVALUATE, "--out", out, *option, "--model", model) == 2
+    assert capsys.readouterr().err == f"activefreq: error: {message}\n"
+    assert not out.exists()
+
+
+def test_a_run_without_a_finished_object_blocks_nothing(tmp_path, opened, monkeypatch, capsys):
+    class Broken(ToyDataset):
+        def __getitem__(self, index):
+            raise OSError("no such disk")
+
+    arguments = [*EVALUATE, "--out", tmp_path, "--strategy", "largest,random"]
+    with monkeypatch.context() as broken:
+        broken.setattr(activefreq.data, "open_dataset", lambda *_, **__: Broken(4))
+        assert run(*arguments) == 2
+    assert "no such disk" in capsys.readouterr().err
+    assert (tmp_path / "largest" / "clicks.partial.jsonl").read_text() == ""
+    assert run(*arguments, "--seed", 1) == 0
+
+
+def test_bench_without_its_packages_is_one_line(monkeypatch, capsys):
+    monkeypatch.delitem(sys.modules, "bench.click", raising=False)
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    assert run("bench") == 2
+    error = capsys.readouterr().err
+    assert error.startswith("activefreq: error: bench: needs opencv, ")
+    assert error.endswith("pip install '.[bench]'\n")
     assert error.count("\n") == 1
 
 

@@ -6,6 +6,7 @@ import torch
 from toy_objects import ToyDataset, ToySample
 
 import activefreq as af
+from activefreq.evaluation.devices import check_device
 from activefreq.evaluation.nearest_click import NearestClick
 
 
@@ -116,6 +117,32 @@ def test_arguments(arguments, message):
     with pytest.raises(ValueError, match=message):
         af.evaluate(NearestClick(), dataset, **arguments)
     assert dataset.decoded == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("device", "message"),
+    [
+        ("cuda", "evaluate: device cuda: this torch has no CUDA"),
+        ("cuda:1", "evaluate: device cuda:1: this torch has no CUDA"),
+        ("foo", "evaluate: device foo: no such device type; there is cpu, cuda"),
+    ],
+)
+def test_devices_that_are_not_there(monkeypatch, device, message):
+    monkeypatch.setattr("torch.backends.cuda.is_built", lambda: False)
+    with pytest.raises(ValueError, match=message):
+        af.evaluate(NearestClick(), ToyDataset(1), device=device)
+
+
+def test_cuda_devices_that_are_not_there(monkeypatch):
+    monkeypatch.setattr("torch.backends.cuda.is_built", lambda: True)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(ValueError, match="--device cuda: CUDA finds no device here"):
+        check_device("cuda")
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    assert check_device("cuda:1") == torch.device("cuda", 1)
+    with pytest.raises(ValueError, match="--device cuda:2: CUDA devices are numbered 0 to 1"):
+        check_device("cuda:2")
 
 
 def test_an_empty_data_set():

@@ -7,6 +7,7 @@ from toy_objects import ToyDataset
 
 import activefreq as af
 from activefreq.evaluation.nearest_click import NearestClick
+from activefreq.evaluation.provenance import dataset_description
 from activefreq.evaluation.runs import EvaluationInterrupted, evaluate_into_folder
 from activefreq.evaluation.storage import claim_folder, load, write_atomically
 
@@ -100,7 +101,11 @@ def test_a_finished_run_is_taken_over(tmp_path):
 
 def test_a_folder_belongs_to_one_configuration(tmp_path):
     folder = tmp_path / "out"
+    claim_folder(folder, {"model": "b", "seed": 0}, resume=False)
+    claim_folder(folder, {"model": "a", "seed": 0}, resume=False)  # nothing was finished under the other
+    (folder / "clicks.partial.jsonl").write_text("half a line")
     claim_folder(folder, {"model": "a", "seed": 0}, resume=False)
+    (folder / "clicks.partial.jsonl").write_text("a finished object\n")
     with pytest.raises(FileExistsError, match="already holds this run; add --resume"):
         claim_folder(folder, {"model": "a", "seed": 0}, resume=False)
     claim_folder(folder, {"model": "a", "seed": 0}, resume=True)
@@ -108,6 +113,37 @@ def test_a_folder_belongs_to_one_configuration(tmp_path):
         with pytest.raises(FileExistsError, match=r"another run \(other seed\); choose another --out"):
             claim_folder(folder, {"model": "a", "seed": 1}, resume)
     assert json.loads((folder / "configuration.json").read_text()) == {"model": "a", "seed": 0}
+
+
+class Named(ToyDataset):
+    def __init__(self, count, prefix, fingerprint=None):
+        super().__init__(count)
+        self.fingerprint = fingerprint
+        for sample in self.samples:
+            sample.name = prefix + sample.name
+
+    @property
+    def names(self):
+        return [sample.name for sample in self.samples]
+
+
+def test_the_digest_tells_data_sets_apart():
+    described = [
+        dataset_description(dataset)
+        for dataset in (Named(4, "a-"), Named(4, "b-"), Named(4, "a-", "12 bytes"), Named(4, "a-", "13 bytes"))
+    ]
+    assert len({entry["digest"] for entry in described}) == 4
+    assert dataset_description(Named(4, "a-")) == described[0]
+    assert "digest" not in dataset_description(ToyDataset(4))
+
+
+def test_results_of_other_data_are_not_taken_over():
+    finished = af.evaluate(NearestClick(), Named(4, "a-"), **SETTINGS).results
+    assert af.evaluate(NearestClick(), Named(4, "a-"), done=finished[:2], **SETTINGS).results == finished
+    with pytest.raises(ValueError, match="done has 'a-object-0' as object 0, which dataset calls 'b-object-0'"):
+        af.evaluate(NearestClick(), Named(4, "b-"), done=finished[:2], **SETTINGS)
+    with pytest.raises(ValueError, match="done has 'a-object-3' as object 3, but dataset has 2 objects"):
+        af.evaluate(NearestClick(), Named(2, "a-"), done=finished[3:], **SETTINGS)
 
 
 def test_results_without_a_configuration_are_not_overwritten(tmp_path):
