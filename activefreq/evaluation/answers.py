@@ -16,7 +16,7 @@ from activefreq.evaluation.pool import Group
 if TYPE_CHECKING:  # only the type: it would load the networks
     from activefreq.predictor import Predictor
 
-__all__ = ["ask", "check_values", "evaluation_mode", "intersection_and_union", "predictor_device"]
+__all__ = ["ask", "check_values", "evaluation_mode", "intersection_and_union", "predictor_device", "writes"]
 
 
 def predictor_device(predictor: object, device: torch.device | str | None) -> torch.device:
@@ -50,7 +50,7 @@ def evaluation_mode(predictor: object) -> Iterator[None]:
 def ask(predictor: Predictor, group: Group) -> torch.Tensor:
     """The predictor's answer for all objects of a group: (n, H, W), not yet checked for its values."""
     images, previous = group.images, group.previous
-    written = _writes(images), _writes(previous)
+    written = writes(images), writes(previous)
     answer = predictor.predict(images, pad_clicks([o.history for o in group.objects], group.device), previous)
     who = f"evaluate: predictor {predictor_name(predictor)}"
     if not isinstance(answer, torch.Tensor):
@@ -61,7 +61,7 @@ def ask(predictor: Predictor, group: Group) -> torch.Tensor:
         )
     if not answer.is_floating_point():
         raise TypeError(f"{who} must return floating point probabilities, got {answer.dtype} ({_names(group)})")
-    if (_writes(images), _writes(previous)) != written:
+    if (writes(images), writes(previous)) != written:
         raise ValueError(f"{who} wrote into its arguments; `images` and `previous` must stay as they are")
     return answer
 
@@ -95,7 +95,7 @@ def intersection_and_union(
     return (predicted & truth).sum(dim=(1, 2)), (predicted | truth).sum(dim=(1, 2))
 
 
-def _writes(tensor: torch.Tensor) -> int:
+def writes(tensor: torch.Tensor) -> int:
     """How often a tensor was written in place; not counted for tensors made in inference mode."""
     return 0 if tensor.is_inference() else tensor._version
 

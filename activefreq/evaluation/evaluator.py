@@ -97,10 +97,12 @@ def evaluate(
     place = predictor_device(predictor, device)
     if isinstance(strategy, str):
         options["threshold"] = threshold
+    strategy_name = strategy if isinstance(strategy, str) else getattr(strategy, "__name__", type(strategy).__name__)
     loop = ClickLoop(
         predictor=predictor,
         dataset=dataset,
         strategy=make_strategy(strategy, **options),
+        strategy_name=strategy_name,
         first_click=make_strategy("largest", threshold=threshold),
         max_clicks=max_clicks,
         stop_at=math.inf if full_curve else max(thresholds),
@@ -128,7 +130,7 @@ def evaluate(
     return summarise(
         results,
         skipped=loop.skipped,
-        strategy=strategy if isinstance(strategy, str) else getattr(strategy, "__name__", type(strategy).__name__),
+        strategy=strategy_name,
         max_clicks=max_clicks,
         thresholds=thresholds,
         full_curve=full_curve,

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from activefreq.acselect import Selection, Strategy
+from activefreq.acselect import Strategy
 from activefreq.clicks import NEGATIVE, POSITIVE
 from activefreq.evaluation.answers import ask, check_values, evaluation_mode, intersection_and_union
 from activefreq.evaluation.interfaces import Dataset
@@ -25,10 +25,10 @@ from activefreq.evaluation.objects import (
     NothingToSegmentError,
     ObjectResult,
     StopReason,
-    click_seed,
     open_object,
 )
 from activefreq.evaluation.pool import Group, Pool
+from activefreq.evaluation.selections import Row, select_rows
 from activefreq.evaluation.timing import Clock
 
 if TYPE_CHECKING:  # only the type: it would load the networks
@@ -47,6 +47,8 @@ class ClickLoop:
     dataset: Dataset
     strategy: Strategy
     """Chooses every click after the first."""
+    strategy_name: str
+    """What results and messages call it."""
     first_click: Strategy
     """Chooses the first click, where nothing is predicted yet."""
     max_clicks: int
@@ -117,8 +119,11 @@ class ClickLoop:
         """Give every object its next click; objects on which there is nothing to click leave."""
         with self.clock.stage("select"):
             started = len(group) - group.unclicked
-            parts = [(self.strategy, slice(0, started)), (self.first_click, slice(started, len(group)))]
-            rows = [row for rule, part in parts if part.start < part.stop for row in self._selected(group, rule, part)]
+            rows: list[Row] = []
+            if started:
+                rows += select_rows(self.strategy, self.strategy_name, group, slice(0, started), self.seed)
+            if started < len(group):
+                rows += select_rows(self.first_click, "of the first click", group, slice(started, None), self.seed)
         with self.clock.stage("bookkeeping"):
             reasons: list[StopReason | None] = []
             for slot, (y, x, positive, valid) in enumerate(rows):
@@ -128,18 +133,7 @@ class ClickLoop:
             self._mark(group, rows)
             return self._leave(group, reasons)
 
-    def _selected(self, group: Group, rule: Strategy, part: slice) -> list[list[int]]:
-        """Rows (y, x, positive, valid) for the objects of a part of the group."""
-        seeds = [click_seed(self.seed, o.name, len(o.history) + 1) for o in group.objects[part]]
-        selection = rule(
-            group.previous[part],
-            group.targets[part],
-            group.clicked[part],
-            torch.tensor(seeds, dtype=torch.int64, device=self.device),
-        )
-        return _rows(selection, len(seeds))
-
-    def _mark(self, group: Group, rows: list[list[int]]) -> None:
+    def _mark(self, group: Group, rows: list[Row]) -> None:
         marked = [(slot, y, x) for slot, (y, x, _, valid) in enumerate(rows) if valid]
         if marked:
             slot, y, x = torch.tensor(marked, dtype=torch.int64, device=self.device).unbind(dim=1)
@@ -156,12 +150,3 @@ class ClickLoop:
         results = [a.finish(reason) for a, reason in zip(group.objects, reasons, strict=True) if reason]
         group.remove([slot for slot, reason in enumerate(reasons) if reason])
         return results
-
-
-def _rows(selection: Selection, count: int) -> list[list[int]]:
-    columns = (selection.y, selection.x, selection.positive, selection.valid)
-    if any(column.shape != (count,) for column in columns):
-        shapes = ", ".join(str(tuple(column.shape)) for column in columns)
-        raise ValueError(f"evaluate: strategy must return y, x, positive and valid of shape ({count},), got {shapes}")
-    rows: list[list[int]] = torch.stack([column.to(torch.int64) for column in columns], dim=1).tolist()
-    return rows

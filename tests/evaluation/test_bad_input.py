@@ -1,5 +1,7 @@
 """Wrong arguments, samples, predictors and strategies end with an error that names them."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -154,7 +156,7 @@ def test_a_strategy_that_answers_for_other_images():
     def one_for_all(prob, target, clicked):
         return af.ops.select_click(prob[:1], target[:1], clicked[:1])
 
-    with pytest.raises(ValueError, match=r"strategy must return y, x, positive and valid of shape \(2,\)"):
+    with pytest.raises(ValueError, match=r"strategy one_for_all must return y, x, positive and valid of shape \(2,\)"):
         af.evaluate(NearestClick(), ToyDataset(2, sizes=((24, 36),)), one_for_all)
 
 
@@ -163,5 +165,34 @@ def test_a_strategy_that_clicks_outside():
         n = len(prob)
         return af.ops.Selection(*(torch.full((n,), value) for value in (99, 0, True, True, 1, 1.0)))
 
-    with pytest.raises(ValueError, match=r"click \(99, 0\) lies outside the image of size \(24, 36\)"):
+    with pytest.raises(ValueError, match=r"strategy outside clicked \(99, 0\) on object 'object-0', outside the image"):
         af.evaluate(NearestClick(), ToyDataset(1), outside)
+
+
+@pytest.mark.parametrize("written", [0, 1, 2])
+def test_a_strategy_must_not_write_into_its_arguments(written):
+    def writing(*arguments):
+        selection = af.ops.select_click(*arguments)
+        arguments[written].zero_()
+        return selection
+
+    with pytest.raises(ValueError, match="evaluate: strategy writing wrote into its arguments; `prob`, `target` and"):
+        af.evaluate(NearestClick(), ToyDataset(2), writing)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"y": torch.tensor([1.5])}, "must return integer y, got torch.float32"),
+        ({"x": torch.tensor([True])}, "must return integer x, got torch.bool"),
+        ({"positive": torch.tensor([1])}, "must return bool positive, got torch.int64"),
+        ({"valid": torch.tensor([1.0])}, "must return bool valid, got torch.float32"),
+        ({"y": [1]}, "must return tensors, got list for y"),
+    ],
+)
+def test_a_strategy_that_answers_with_other_types(changed, message):
+    def mistyped(prob, target, clicked):
+        return dataclasses.replace(af.ops.select_click(prob, target, clicked), **changed)
+
+    with pytest.raises(TypeError, match=f"evaluate: strategy mistyped {message}"):
+        af.evaluate(NearestClick(), ToyDataset(1), mistyped)
