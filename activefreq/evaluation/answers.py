@@ -59,6 +59,8 @@ def ask(predictor: Predictor, group: Group) -> torch.Tensor:
         raise ValueError(
             f"{who} must return shape (B, H, W) = {tuple(previous.shape)}, got {tuple(answer.shape)} ({_names(group)})"
         )
+    if answer.device.type != group.device.type:
+        raise ValueError(f"{who} must return a tensor on {group.device}, got one on {answer.device} ({_names(group)})")
     if not answer.is_floating_point():
         raise TypeError(f"{who} must return floating point probabilities, got {answer.dtype} ({_names(group)})")
     if (writes(images), writes(previous)) != written:

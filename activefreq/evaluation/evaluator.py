@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from activefreq.acselect import Selection, make_strategy
 from activefreq.evaluation.answers import predictor_device
-from activefreq.evaluation.interfaces import Dataset, sample_names
+from activefreq.evaluation.interfaces import Dataset, predictor_name, sample_names
 from activefreq.evaluation.loop import ClickLoop
 from activefreq.evaluation.objects import ObjectResult
 from activefreq.evaluation.results import Evaluation, summarise
@@ -91,6 +93,12 @@ def evaluate(
     check_arguments(max_clicks, batch_size, threshold, thresholds)
     if len(dataset) == 0:
         raise ValueError("evaluate: dataset is empty")
+    if not callable(getattr(predictor, "predict", None)):
+        raise TypeError(
+            f"evaluate: predictor {predictor_name(predictor)} has no method predict(images, clicks, previous)"
+        )
+    if repeated := [name for name, count in Counter(sample_names(dataset) or ()).items() if count > 1]:
+        raise ValueError(f"evaluate: dataset has several samples of the name {repeated[0]!r}; names must be unique")
     results = list(done)
     _check_taken_over(results, dataset)
     options = dict(strategy_options or {})
@@ -143,10 +151,18 @@ def check_arguments(
     max_clicks: int, batch_size: int, threshold: float, thresholds: Sequence[float] = DEFAULT_THRESHOLDS
 ) -> None:
     """Raise ValueError unless these are what `evaluate` takes."""
+    counts: dict[str, object] = {"max_clicks": max_clicks, "batch_size": batch_size}
+    for name, value in counts.items():
+        if not isinstance(value, Integral):
+            raise ValueError(f"evaluate: {name} must be a whole number, got {value!r}")
     if max_clicks < 1:
         raise ValueError(f"evaluate: max_clicks must be at least 1, got {max_clicks}")
     if batch_size < 1:
         raise ValueError(f"evaluate: batch_size must be at least 1, got {batch_size}")
+    if isinstance(thresholds, Real):
+        raise ValueError(
+            f"evaluate: thresholds must be one or more IoUs in (0, 1], such as ({thresholds},); got a number"
+        )
     if not thresholds or not all(0 < value <= 1 for value in thresholds):
         raise ValueError(f"evaluate: thresholds must be one or more IoUs in (0, 1], got {tuple(thresholds)}")
     if not 0 <= threshold < 1:

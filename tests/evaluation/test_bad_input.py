@@ -37,6 +37,7 @@ def with_value(value):
         (lambda p: p.numpy(), TypeError, "must return a tensor, got ndarray"),
         (lambda p: p[:, 1:], ValueError, r"must return shape \(B, H, W\) = \(2, 24, 36\), got \(2, 23, 36\)"),
         (lambda p: p[:, None], ValueError, r"got \(2, 1, 24, 36\) \(objects object-0, object-3\)"),
+        (lambda p: p.to("meta"), ValueError, r"must return a tensor on cpu, got one on meta \(objects object-0"),
         (lambda p: p > 0.5, TypeError, "must return floating point probabilities, got torch.bool"),
         (with_value(torch.nan), ValueError, r"in \[0, 1\], got NaN for object 'object-3' at click 1"),
         (with_value(1.5), ValueError, r"got values from 0 to 1.5 for object 'object-3'|got values from .* to 1.5 for"),
@@ -110,6 +111,9 @@ def test_samples(image, mask, error, message):
         ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
         ({"thresholds": ()}, r"thresholds must be one or more IoUs in \(0, 1\], got \(\)"),
         ({"thresholds": (80,)}, r"thresholds must be one or more IoUs in \(0, 1\], got \(80,\)"),
+        ({"max_clicks": 2.5}, "evaluate: max_clicks must be a whole number, got 2.5"),
+        ({"batch_size": 2.5}, "evaluate: batch_size must be a whole number, got 2.5"),
+        ({"thresholds": 0.9}, r"thresholds must be one or more IoUs in \(0, 1\], such as \(0.9,\); got a number"),
         ({"threshold": 1.0}, r"threshold must be in \[0, 1\), got 1.0"),
         ({"strategy": "smallest"}, "smallest"),
     ],
@@ -145,6 +149,21 @@ def test_cuda_devices_that_are_not_there(monkeypatch):
     assert check_device("cuda:1") == torch.device("cuda", 1)
     with pytest.raises(ValueError, match="--device cuda:2: CUDA devices are numbered 0 to 1"):
         check_device("cuda:2")
+
+
+def test_a_predictor_without_predict():
+    dataset = ToyDataset(2)
+    with pytest.raises(TypeError, match="evaluate: predictor Identity has no method predict"):
+        af.evaluate(torch.nn.Identity(), dataset)
+    assert dataset.decoded == [0, 0]
+
+
+def test_sample_names_are_unique():
+    dataset = ToyDataset(3)
+    dataset.names = ["a", "twin", "twin"]
+    with pytest.raises(ValueError, match="dataset has several samples of the name 'twin'"):
+        af.evaluate(NearestClick(), dataset)
+    assert dataset.decoded == [0, 0, 0]
 
 
 def test_an_empty_data_set():
