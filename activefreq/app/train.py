@@ -32,6 +32,10 @@ def train(
     schedule: Annotated[str, typer.Option(help="step: a tenth after --step-epoch (the paper's); cosine")] = "step",
     step_epoch: Annotated[int, typer.Option(help="where the step schedule falls")] = 50,
     weight_decay: Annotated[float, typer.Option(help="decoupled weight decay")] = 0.0,
+    average: Annotated[
+        float, typer.Option(help="decay of the weights' running mean, for example 0.999; 0: none")
+    ] = 0.0,
+    zoom: Annotated[float, typer.Option(help="share of the images that are cropped around the object")] = 0.0,
     crop: Annotated[int, typer.Option(help="side in pixels at which the network trains")] = 224,
     input_size: Annotated[
         int | None, typer.Option(help="side in pixels of the finished predictor's input; 224 for a new network")
@@ -78,6 +82,8 @@ def train(
         schedule=schedule,
         step_epoch=step_epoch,
         weight_decay=weight_decay,
+        average=average,
+        zoom=zoom,
         crop=crop,
         click_decay=click_decay,
         dice_weight=dice_weight,

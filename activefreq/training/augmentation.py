@@ -17,6 +17,7 @@ def augment(
     scale: tuple[float, float] = (0.75, 1.25),
     rotation: float = math.pi,
     brightness: float = 0.2,
+    zoom: float = 0.0,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Random similarity transform, mirror and brightness for each image of a batch.
 
@@ -30,6 +31,8 @@ def augment(
         scale: range of the magnification.
         rotation: largest angle either way, radians. Dermoscopy has no upright, so the default is any angle.
         brightness: brightness and contrast change by at most this fraction.
+        zoom: share of the images whose window is not drawn anywhere, but around the object: 1.1 to 2 times its
+            bounding box, shifted by up to a tenth. The network then knows what a crop looks like.
 
     Returns:
         Images in [0, 1] and masks of the same shapes.
@@ -44,6 +47,14 @@ def augment(
     # The window has side 1 / factor of the image; it may move while it stays inside, or by 10 % where it is larger.
     room = (1 - 1 / factor).clamp(min=0.1)
     shift_x, shift_y = uniform(-1, 1) * room, uniform(-1, 1) * room
+    if zoom:
+        centre_x, centre_y, extent = _object_box(masks)
+        window = (extent * uniform(1.1, 2.0)).clamp(0.15, 1.3)
+        jitter_x, jitter_y = uniform(-0.1, 0.1) * window, uniform(-0.1, 0.1) * window
+        zoomed = (uniform(0, 1) < zoom) & (extent > 0)
+        factor = torch.where(zoomed, 1 / window, factor)
+        shift_x = torch.where(zoomed, centre_x + jitter_x, shift_x)
+        shift_y = torch.where(zoomed, centre_y + jitter_y, shift_y)
     cosine, sine = angle.cos() / factor, angle.sin() / factor
     matrix = torch.stack(
         [
@@ -66,3 +77,20 @@ def augment(
     offset = uniform(-brightness, brightness).view(-1, 1, 1, 1) / 2
     mean = moved.mean((1, 2, 3), keepdim=True)
     return ((moved - mean) * gain + mean + offset).clamp(0, 1), moved_masks
+
+
+def _object_box(masks: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Centre (x, y) of each object's bounding box and half its longer side, in units of half an image; (B,) each.
+
+    The half side is 0 where there is no object.
+    """
+    found = masks == 1
+    bounds = []
+    for lines in (found.any(dim=1), found.any(dim=2)):  # columns with object, rows with object
+        size = lines.shape[1]
+        position = torch.arange(size, device=masks.device)
+        first = torch.where(lines, position, size).amin(dim=1)
+        last = torch.where(lines, position, -1).amax(dim=1)
+        bounds.append(((first + last + 1) / size - 1, ((last + 1 - first) / size).clamp(min=0)))
+    (centre_x, half_width), (centre_y, half_height) = bounds
+    return centre_x, centre_y, torch.maximum(half_width, half_height)

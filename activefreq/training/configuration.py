@@ -40,8 +40,12 @@ class TrainingConfig:
     """Steps over which schedule="cosine" rises to the learning rate."""
     weight_decay: float = 0.0
     """Decoupled weight decay (AdamW); 0 is plain Adam."""
+    average: float = 0.0
+    """Decay per step of the running mean of the weights that is validated and kept; 0 keeps the weights themselves."""
     crop: int = 224
     """Side in pixels at which the network trains; may differ from its input_size."""
+    zoom: float = 0.0
+    """Share of the images that are cropped around the object, as the predictor's target crop does."""
     most_clicks: int = 24
     """Most initial clicks of either label."""
     click_decay: float = 0.8
@@ -69,8 +73,11 @@ class TrainingConfig:
             raise ValueError(f"train: schedule must be step or cosine, got {self.schedule!r}")
         if not self.learning_rate > 0:
             raise ValueError(f"train: learning_rate must be positive, got {self.learning_rate}")
-        if not 0 <= self.correct_weight <= 1:
-            raise ValueError(f"train: correct_weight must lie in [0, 1], got {self.correct_weight}")
+        if not 0 <= self.average < 1:
+            raise ValueError(f"train: average must lie in [0, 1), got {self.average}")
+        for name in ("correct_weight", "zoom"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"train: {name} must lie in [0, 1], got {getattr(self, name)}")
 
     def as_dict(self) -> dict[str, Any]:
         """For a checkpoint's header."""

@@ -20,6 +20,7 @@ from activefreq.training.augmentation import augment
 from activefreq.training.click_sampling import corrective_clicks, initial_clicks
 from activefreq.training.configuration import TrainingConfig
 from activefreq.training.losses import click_loss
+from activefreq.training.weight_average import WeightAverage
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -83,9 +84,10 @@ def train(
 ) -> Path:
     """Train a network and leave its weights in `out`.
 
-    Written to `out`, each atomically: `last.safetensors` after every epoch (weights and optimiser state, what
-    `resume` goes on from), `model.safetensors` (half precision: the best validated epoch, or the newest where there
-    is no validation), `log.jsonl` (one line per epoch) and TensorBoard events.
+    Written to `out`, each atomically: `last.safetensors` after every epoch (weights, their average and optimiser
+    state, what `resume` goes on from), `model.safetensors` (half precision: the best validated epoch, or the newest
+    where there is no validation), `log.jsonl` (one line per epoch) and TensorBoard events. With config.average, what
+    is validated and kept is the average.
 
     Args:
         network: trained in place, on the device it is on.
@@ -119,7 +121,9 @@ def train(
     )
     # Convolutions of the encoder are a sixth faster so. The filters want their weights as they are.
     network.encoder.to(memory_format=torch.channels_last)
-    start, best = _resume(last, network, optimizer, history) if resume and last.exists() else (0, float("inf"))
+    average = WeightAverage(network, config.average)
+    resumes = resume and last.exists()
+    start, best = _resume(last, network, average, optimizer, history) if resumes else (0, float("inf"))
     images, masks = load_pixels(dataset, config.crop)
     steps = len(dataset) // config.batch_size
     out.mkdir(parents=True, exist_ok=True)
@@ -135,12 +139,13 @@ def train(
                 for group in optimizer.param_groups:
                     group["lr"] = rate
                 pick = order[step * config.batch_size : (step + 1) * config.batch_size]
-                batch = augment(images[pick].float() / 255, masks[pick], generator)
+                batch = augment(images[pick].float() / 255, masks[pick], generator, zoom=config.zoom)
                 loss = train_step(network, *batch, config, generator)
                 optimizer.zero_grad(set_to_none=True)
                 loss.backward()
                 torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
                 optimizer.step()
+                average.update(network, epoch * steps + step)
                 losses.append(loss.item())
                 board.add_scalar("loss", losses[-1], epoch * steps + step)
                 board.add_scalar("learning_rate", rate, epoch * steps + step)
@@ -150,23 +155,31 @@ def train(
             figures = {"epoch": epoch + 1, "loss": float(np.mean(losses))}
             due = validate is not None and config.validate_every and (epoch + 1) % config.validate_every == 0
             if validate is not None and (due or epoch + 1 == config.epochs):
-                figures |= validate(network)
+                figures |= validate(average.network)
                 for name, value in figures.items():
                     board.add_scalar(f"validation/{name}", value, (epoch + 1) * steps)
             noc = figures.get("noc90", float("inf") if validate else -1.0)
             if noc < best or not model.exists():
                 best = min(best, noc) if validate else best
-                save_network(model, network, {**history, "figures": figures}, torch.float16)
-            _save_last(last, network, optimizer, epoch + 1, best, history)
+                save_network(model, average.network, {**history, "figures": figures}, torch.float16)
+            _save_last(last, network, average, optimizer, epoch + 1, best, history)
             with (out / "log.jsonl").open("a", encoding="utf-8") as log:
                 log.write(json.dumps(figures) + "\n")
     return model
 
 
 def _save_last(
-    path: Path, network: FreqFormer, optimizer: torch.optim.Optimizer, epoch: int, best: float, history: dict[str, Any]
+    path: Path,
+    network: FreqFormer,
+    average: WeightAverage,
+    optimizer: torch.optim.Optimizer,
+    epoch: int,
+    best: float,
+    history: dict[str, Any],
 ) -> None:
     tensors = {f"network.{name}": tensor for name, tensor in network.state_dict().items()}
+    if average.network is not network:
+        tensors |= {f"average.{name}": tensor for name, tensor in average.network.state_dict().items()}
     for index, state in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{index}.{name}": value for name, value in state.items()}
     config = {"config": json.loads(json.dumps(network.config.__dict__)), "history": history}
@@ -203,9 +216,13 @@ def _summary_writer() -> type[SummaryWriter]:
 
 
 def _resume(
-    path: Path, network: FreqFormer, optimizer: torch.optim.Optimizer, history: dict[str, Any]
+    path: Path,
+    network: FreqFormer,
+    average: WeightAverage,
+    optimizer: torch.optim.Optimizer,
+    history: dict[str, Any],
 ) -> tuple[int, float]:
-    """Put network and optimiser back; the epoch to go on with and the best figure so far."""
+    """Put network, average and optimiser back; the epoch to go on with and the best figure so far."""
     tensors, header = read_tensors(path)
     then, now = _decides(header["history"]), _decides(json.loads(json.dumps(history)))
     changed = [f"{name} was {then.get(name)}, is {now[name]}" for name in now if then.get(name) != now[name]]
@@ -213,7 +230,9 @@ def _resume(
         changed.append("the network differs")
     if changed:
         raise ValueError(f"train: {path} belongs to another run ({', '.join(changed)}); choose another --out")
-    network.load_state_dict({n.removeprefix("network."): t for n, t in tensors.items() if n.startswith("network.")})
+    network.load_state_dict(_part(tensors, "network."))
+    if average.network is not network:
+        average.network.load_state_dict(_part(tensors, "average."))
     state: dict[int, dict[str, torch.Tensor]] = {}
     for name, tensor in tensors.items():
         if name.startswith("optimizer."):
@@ -221,6 +240,10 @@ def _resume(
             state.setdefault(int(index), {})[key] = tensor
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
     return int(header["epoch"]), float(header["best"])
+
+
+def _part(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
 def _decides(history: dict[str, Any]) -> dict[str, Any]:

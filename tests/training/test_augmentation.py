@@ -26,3 +26,16 @@ def test_range_ignore_and_repeatability():
     assert moved.min() >= 0
     assert moved.max() <= 1
     assert set(moved_masks.unique().tolist()) == {-1, 0, 1}
+
+
+def test_zoom_frames_the_object():
+    """A small object fills 1 / 2 to 1 / 1.1 of its window's side, up to the rotation of its box; empty masks pass."""
+    mask = torch.zeros(16, 96, 96, dtype=torch.int8)
+    mask[:-1, 60:84, 8:24] = 1
+    images = torch.rand(16, 3, 96, 96)
+    _, moved = augment(images, mask, torch.Generator().manual_seed(0), zoom=1.0, rotation=0.0)
+    found = moved[:-1] == 1
+    heights = found.any(dim=2).sum(dim=1)
+    assert (heights >= 0.4 * 96).all()
+    assert (heights <= 0.95 * 96).all()
+    assert (moved[-1] == 0).all()

@@ -10,6 +10,7 @@ from activefreq.models import FreqFormer, load_network
 from activefreq.models.checkpoint import read_tensors
 from activefreq.training.configuration import TrainingConfig
 from activefreq.training.loop import load_pixels, train, train_step
+from activefreq.training.weight_average import WeightAverage
 
 CONFIG = TrainingConfig(
     epochs=2, batch_size=4, learning_rate=1e-3, schedule="cosine", crop=32, most_clicks=3, iterations=1
@@ -62,6 +63,38 @@ def test_resumed_run_equals_an_unbroken_one(samples, tmp_path):
     assert whole.keys() == broken.keys()
     for name in whole:
         assert torch.equal(whole[name], broken[name]), name
+
+
+def test_the_average_is_kept_and_resumed(samples, tmp_path):
+    config = replace(CONFIG, average=0.9, zoom=0.5)
+    path = train(network(), samples, tmp_path / "whole", config)
+    with pytest.raises(StopError):
+        train(network(), samples, tmp_path / "broken", config, progress=stop_in_epoch(1))
+    train(network(), samples, tmp_path / "broken", config, resume=True)
+    whole, _ = read_tensors(tmp_path / "whole" / "last.safetensors")
+    broken, _ = read_tensors(tmp_path / "broken" / "last.safetensors")
+    assert all(torch.equal(whole[name], broken[name]) for name in whole)
+    kept = load_network(path)[0].state_dict()
+    moved = 0
+    for name, tensor in kept.items():
+        assert torch.equal(tensor, whole[f"average.{name}"].to(torch.float16).to(tensor.dtype)), name
+        moved += not torch.equal(whole[f"average.{name}"], whole[f"network.{name}"])
+    assert moved > 10
+
+
+def test_weight_average_is_the_recursion():
+    net = network()
+    average = WeightAverage(net, 0.5)
+    weight = next(net.parameters())
+    expected = weight.detach().clone()
+    for step in range(3):
+        with torch.no_grad():
+            weight += 1.0
+        average.update(net, step)
+        decay = min(0.5, (1 + step) / (10 + step))
+        expected = decay * expected + (1 - decay) * weight.detach()
+    torch.testing.assert_close(next(average.network.parameters()), expected)
+    assert WeightAverage(net, 0.0).network is net
 
 
 def test_another_run_is_not_touched(samples, tmp_path):
@@ -132,6 +165,10 @@ def test_errors_teach(samples, tmp_path):
         replace(CONFIG, schedule="sawtooth")
     with pytest.raises(ValueError, match=r"train: click_decay must lie in \(0, 1\], got -1"):
         replace(CONFIG, click_decay=-1)
+    with pytest.raises(ValueError, match=r"train: zoom must lie in \[0, 1\], got 2"):
+        replace(CONFIG, zoom=2)
+    with pytest.raises(ValueError, match=r"train: average must lie in \[0, 1\), got 1"):
+        replace(CONFIG, average=1)
     with pytest.raises(ValueError, match="train: crop must be at least 32, got 16"):
         replace(CONFIG, crop=16)
     with pytest.raises(ValueError, match=r"train: correct_weight must lie in \[0, 1\], got 2"):
