@@ -1,7 +1,8 @@
 """What an operator's call costs beyond its kernel: `python -m bench.overhead [--json FILE]`.
 
-On tensors of 8 × 8. The bare call is what nobody can leave out: allocate the outputs with `torch.empty`, take the addresses, call the
-kernel's binding. The difference is checks and dispatch, with nothing recorded and nothing compiled.
+On tensors of 8 × 8. The bare call is what nobody can leave out: allocate the outputs with `torch.empty`, take the
+addresses, call the kernel's binding. The difference is checks and dispatch, with nothing recorded and nothing compiled.
+It may be negative: an operator that allocates with `torch.empty_like` does so faster.
 """
 
 from __future__ import annotations
