@@ -196,3 +196,10 @@ def test_wrong_steps_teach(field, value, rule):
 
 def test_records_say_the_steps():
     assert two_stages(monotone=True).describe()["steps"]["monotone"] is True
+
+
+def test_steps_by_name():
+    assert Steps.named("none") == Steps(refine=False)
+    assert Steps.named("target-crop, refine,keep-outside") == Steps(target_crop=True, keep_outside_from=11)
+    with pytest.raises(ValueError, match="Steps: no step 'crop'; there are target-crop, refine, keep-outside"):
+        Steps.named("crop")
