@@ -31,6 +31,7 @@ FIRST_STAGE: dict[str, Variant] = {
     "keep outside from click 11": (Steps(refine=False, keep_outside_from=11), None),
     "keep outside from click 2": (Steps(refine=False, keep_outside_from=2), None),
     "monotone clicks": (Steps(refine=False, monotone=True), None),
+    "target crop, monotone clicks": (Steps(refine=False, target_crop=True, monotone=True), None),
     "progressive merge": (Steps(refine=False, progressive_merge=True), None),
     "network input 256": (Steps(refine=False), 256),
     "network input 288": (Steps(refine=False), 288),
@@ -74,7 +75,7 @@ def show(rows: list[dict[str, Any]]) -> None:
     Console(width=140).print(table)
 
 
-def main() -> None:
+def main(command: list[str] | None = None) -> None:
     """Parse the command line, evaluate every variant, print, store after each."""
     parser = argparse.ArgumentParser(description="effect of each step around the network on NoC")
     parser.add_argument("--model", default="freqformer-isic2017", help="weights: a name or a path")
@@ -86,7 +87,7 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--json", type=Path, help="store rows, settings and machine here")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(command)
     torch.set_num_threads(arguments.threads)
     dataset = open_dataset(arguments.data, split=arguments.split, limit=arguments.limit)
     trained = load(arguments.model)

@@ -73,10 +73,34 @@ def cost() -> str:
     return markdown(header, [*rows, ["*the paper's FreqFormer (its Table 3)*", "9.20 M", "", "", "2.67"]])
 
 
+def refinement() -> str:
+    """What each step around the network does to NoC@80/85/90 and the time of a click."""
+    record = stored("refinement-val")
+    rows, machine = record["rows"], record["machine"]
+    strategies = list(dict.fromkeys(row["strategy"] for row in rows))
+    header = ["step"]
+    for strategy in strategies:
+        header += [f"`{strategy}`: NoC@80", "NoC@85", "NoC@90", "NoF@90"]
+    lines = []
+    for name in dict.fromkeys(row["variant"] for row in rows):
+        of = {row["strategy"]: row for row in rows if row["variant"] == name}
+        cells = [name]
+        for strategy in strategies:
+            row = of[strategy]
+            cells += [*(f"{row['noc'][key]:.2f}" for key in ("80", "85", "90")), str(row["nof"]["90"])]
+        lines.append(cells)
+    summary = record["summary"]
+    return markdown(header, lines) + (
+        f"\n\n{rows[0]['objects']} objects of the {summary['split']} split, `{summary['model']}`, "
+        f"{machine['processor']}, torch {machine['torch']}, commit {machine['commit']}, {machine['time'][:10]}, batch {summary['batch_size']}."
+    )
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "isic2017": isic2017,
     "mask-sources": mask_sources,
     "cost": cost,
+    "refinement": refinement,
     "click": speed_tables.click,
     "operators": speed_tables.operators,
     "region-operators": speed_tables.region_operators,
