@@ -52,6 +52,11 @@ def variants(predictor: FreqFormerPredictor) -> dict[str, Variant]:
     return FIRST_STAGE | (SECOND_STAGE if predictor.network.refine_layer is not None else {})
 
 
+def clicks_to(iou: float, curve: list[float]) -> int:
+    """1-based number of the first click with at least this IoU, the number of clicks where there is none."""
+    return next((k for k, value in enumerate(curve, 1) if value >= iou), len(curve))
+
+
 def measure(predictor: FreqFormerPredictor, dataset: Any, strategy: str, batch_size: int) -> dict[str, Any]:
     """NoC, NoF, mIoU and time of one evaluation."""
     result = af.evaluate(predictor, dataset, strategy=strategy, batch_size=batch_size)
@@ -60,6 +65,7 @@ def measure(predictor: FreqFormerPredictor, dataset: Any, strategy: str, batch_s
         "objects": len(result.results),
         "noc": {str(key): value for key, value in result.noc.items()},
         "nof": {str(key): value for key, value in result.nof.items()},
+        "clicks_to_90": [clicks_to(0.90, curve) for curve in result.ious.tolist()],
         "miou": [float(value) for value in result.miou[:5]],
         "milliseconds_per_click": 1e3 * result.seconds_per_click,
     }

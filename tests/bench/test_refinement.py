@@ -18,16 +18,19 @@ def refinement(monkeypatch, restore_threads):
 def test_rows_become_a_table(refinement, tmp_path, monkeypatch, capsys):
     stored = tmp_path / "refinement-val.json"
     names = ["whole image", "target crop"]
-    command = ["--data", "phantom", "--limit", "1", "--strategies", "largest", "--json", str(stored), "--variants"]
+    command = ["--data", "phantom", "--limit", "2", "--strategies", "largest", "--json", str(stored), "--variants"]
     refinement.main([*command, *names])
     rows = json.loads(stored.read_text())["rows"]
-    assert [(row["variant"], row["strategy"], row["objects"]) for row in rows] == [(n, "largest", 1) for n in names]
+    assert [(row["variant"], row["strategy"], row["objects"]) for row in rows] == [(n, "largest", 2) for n in names]
     assert [row["steps"]["target_crop"] for row in rows] == [False, True]
     assert all(1 <= row["noc"]["80"] <= row["noc"]["90"] <= 20 for row in rows)
+    assert all(sum(row["clicks_to_90"]) / 2 == row["noc"]["90"] for row in rows)
     assert "target crop" in capsys.readouterr().out
     monkeypatch.setattr(importlib.import_module("bench.speed_tables"), "RESULTS", tmp_path)
     table = importlib.import_module("bench.tables").refinement().splitlines()
     assert [line.split(" | ")[0] for line in table[2:4]] == ["| whole image", "| target crop"]
+    assert "±" not in table[2]
+    assert "±" in table[3]
 
 
 def test_unknown_variants_are_listed(refinement, capsys):
