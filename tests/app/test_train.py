@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from activefreq.app.command_line import main
-from activefreq.training import loop
+from activefreq.training.steps import CoarseStep
 
 OPTIONS = ["train", "--data", "phantom", "--limit", "4", "--batch-size", "2", "--crop", "32", "--input-size", "32"]
 SHORT = [*OPTIONS, "--epochs", "1", "--validate-every", "0"]
@@ -55,8 +55,8 @@ def test_ctrl_c_says_what_is_kept(tmp_path, capsys, monkeypatch):
             raise KeyboardInterrupt
         return step(*_)
 
-    step = loop.train_step
-    monkeypatch.setattr(loop, "train_step", interrupted)
+    step = CoarseStep.forward
+    monkeypatch.setattr(CoarseStep, "forward", interrupted)
     options = [*OPTIONS, "--epochs", "2", "--validate-every", "0", "--out", tmp_path]
     assert run(options) == 130
     assert "the same command with --resume goes on" in capsys.readouterr().err
