@@ -6,6 +6,7 @@ set(ACTIVEFREQ_CPU_OPERATORS
   csrc/cpu/farthest_pixel.cpp
   csrc/cpu/haar.cpp
   csrc/cpu/label.cpp
+  csrc/cpu/roi_align.cpp
   csrc/cpu/select_click.cpp
   csrc/cpu/squared_distance.cpp
   csrc/cpu/freq_mix.cpp

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +11,9 @@ import torch.nn.functional as F
 from torch import nn
 from transformers import SegformerConfig, SegformerModel
 
+from activefreq.nn.enlarge import enlarge
 from activefreq.nn.freq_block import FreqBlock
+from activefreq.nn.refine_layer import RefineLayer
 
 __all__ = ["FreqFormer", "FreqFormerConfig"]
 
@@ -45,6 +46,8 @@ class FreqFormerConfig:
     """Feed-forward network of the Freq blocks: plain or inverted-depthwise (MEW-UNet's)."""
     drop_path: float = 0.1
     """Largest rate of stochastic depth in the encoder, in training."""
+    refine_width: int = 0
+    """Channels inside the refine layer (FocalClick: 32), which a two-stage predictor calls; 0: there is none."""
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> FreqFormerConfig:
@@ -114,6 +117,9 @@ class FreqFormer(nn.Module):
         )
         self.norm = nn.BatchNorm2d(config.decoder_width)
         self.head = nn.Conv2d(config.decoder_width, 1, 1)
+        self.refine_layer: RefineLayer | None = None
+        if config.refine_width:
+            self.refine_layer = RefineLayer(config.decoder_width, config.refine_width)
         self._install_encoder_hooks()
 
     def _install_encoder_hooks(self) -> None:
@@ -127,11 +133,21 @@ class FreqFormer(nn.Module):
             self.encoder.eval()(parameter.new_zeros(1, 6, 32, 32), output_hidden_states=True, return_dict=True)
         self.encoder.train()
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Logits of (B, 6, H, W): RGB normalised, previous probability, positive and negative click map.
+    def with_refine_layer(self, width: int = 32) -> FreqFormer:
+        """A copy of this network with a fresh refine layer, to be trained."""
+        network = FreqFormer(self.config, refine_width=width).to(self.head.weight.device)
+        weights = {name: t for name, t in self.state_dict().items() if not name.startswith("refine_layer.")}
+        network.load_state_dict(network.state_dict() | weights)
+        return network.train(self.training)
+
+    def features_and_logits(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """What the refinement starts from, at a quarter of the resolution.
+
+        Args:
+            x: (B, 6, H, W), as for `forward`.
 
         Returns:
-            (B, 1, H, W) logits.
+            (B, decoder_width, ceil(H/4), ceil(W/4)) features and (B, 1, ceil(H/4), ceil(W/4)) logits.
 
         Raises:
             ValueError: where x is not (B, 6, H, W).
@@ -142,24 +158,21 @@ class FreqFormer(nn.Module):
         fused: torch.Tensor | None = None
         for features, freq_layer, align, fuse in zip(stages, self.freq_layers, self.align, self.fuse, strict=True):
             part = fuse(align(freq_layer(features)))
-            fused = part if fused is None else fused + _enlarge(part, fused.shape[-2:])
-        logits = self.head(F.relu(self.norm(fused)))
-        return _enlarge(logits, x.shape[-2:])
+            fused = part if fused is None else fused + enlarge(part, fused.shape[-2:])
+        mixed = F.relu(self.norm(fused))
+        return mixed, self.head(mixed)
 
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Logits of (B, 6, H, W): RGB normalised, previous probability, positive and negative click map.
 
-def _enlarge(x: torch.Tensor, size: Sequence[int]) -> torch.Tensor:
-    """(B, C, h, w) → (B, C, *size), bilinear.
+        Returns:
+            (B, 1, H, W) logits of the first stage; the refine layer takes no part.
 
-    Compiled, it is a product with the two interpolation matrices: torch's inductor backend returns zero gradients
-    through `interpolate` where a convolution comes before it.
-    """
-    if not torch.compiler.is_compiling():
-        return F.interpolate(x, size=tuple(size), mode="bilinear", align_corners=False)
-    rows, columns = (
-        F.interpolate(torch.eye(n, dtype=x.dtype, device=x.device)[None], size=m, mode="linear", align_corners=False)[0]
-        for n, m in zip(x.shape[-2:], size, strict=True)
-    )
-    return rows.mT @ x @ columns
+        Raises:
+            ValueError: where x is not (B, 6, H, W).
+        """
+        _, logits = self.features_and_logits(x)
+        return enlarge(logits, x.shape[-2:])
 
 
 def stage_side(input_side: int, stage: int) -> int:

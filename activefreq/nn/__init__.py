@@ -4,6 +4,7 @@ from activefreq.nn.freq_block import FeedForward, FreqBlock
 from activefreq.nn.freq_module import AXIS_PAIRS, FreqModule
 from activefreq.nn.global_filter import GlobalFilter
 from activefreq.nn.mew_block import MEWBlock, MultiAxisExternalWeights
+from activefreq.nn.refine_layer import Refined, RefineLayer
 
 __all__ = [
     "AXIS_PAIRS",
@@ -13,4 +14,6 @@ __all__ = [
     "GlobalFilter",
     "MEWBlock",
     "MultiAxisExternalWeights",
+    "RefineLayer",
+    "Refined",
 ]

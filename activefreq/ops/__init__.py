@@ -5,6 +5,7 @@ from activefreq.ops.click_maps import click_maps
 from activefreq.ops.freq_mix import freq_mix
 from activefreq.ops.haar import haar_dwt2, haar_idwt2
 from activefreq.ops.label import label
+from activefreq.ops.roi_align import roi_align
 from activefreq.ops.select_click import Selection, select_click
 from activefreq.ops.spectral_filter import spectral_filter
 from activefreq.ops.squared_distance import squared_distance
@@ -17,6 +18,7 @@ __all__ = [
     "haar_dwt2",
     "haar_idwt2",
     "label",
+    "roi_align",
     "select_click",
     "spectral_filter",
     "squared_distance",

@@ -7,6 +7,7 @@ from activefreq.reference.click_maps import click_maps
 from activefreq.reference.freq_mix import freq_mix
 from activefreq.reference.haar import haar_dwt2, haar_idwt2
 from activefreq.reference.label import label
+from activefreq.reference.roi_align import roi_align
 from activefreq.reference.select_click import select_click
 from activefreq.reference.spectral_filter import spectral_filter
 from activefreq.reference.squared_distance import squared_distance
@@ -17,6 +18,7 @@ __all__ = [
     "haar_dwt2",
     "haar_idwt2",
     "label",
+    "roi_align",
     "select_click",
     "spectral_filter",
     "squared_distance",

@@ -158,6 +158,60 @@ void haar_idwt2(Address ll, Address lh, Address hl, Address hh, Address output, 
       threads);
 }
 
+void run(const RoiAlign<float>& p, int threads) { operators().roi_align(p, threads); }
+void run(const RoiAlign<double>& p, int threads) { operators().roi_align_double(p, threads); }
+void run(const RoiAlignBackward<float>& p, int threads) { operators().roi_align_backward(p, threads); }
+void run(const RoiAlignBackward<double>& p, int threads) { operators().roi_align_backward_double(p, threads); }
+
+// The text of the CUDA kernels, value by value on the host: so it is tested where there is no GPU.
+template <class T>
+void run_by_value(const RoiAlign<T>& p) {
+  const RoiBoxes<T>& of = p.of;
+  T* crop = p.crops;
+  for (int64_t plane = 0; plane < of.count * of.channels; ++plane)
+    for (int64_t row = 0; row < of.crop_height; ++row)
+      for (int64_t column = 0; column < of.crop_width; ++column)
+        *crop++ = generic::roi_align_at(p, plane / of.channels, plane % of.channels, row, column);
+}
+template <class T>
+void run_by_value(const RoiAlignBackward<T>& p) {
+  const RoiBoxes<T>& of = p.of;
+  T* gradient = p.features_gradient;
+  for (int64_t plane = 0; plane < of.batch * of.channels; ++plane)
+    for (int64_t y = 0; y < of.height; ++y)
+      for (int64_t x = 0; x < of.width; ++x)
+        *gradient++ = generic::roi_gradient_at(p, plane / of.channels, plane % of.channels, y, x);
+}
+
+// threads = 0: value by value.
+template <class T>
+void roi_align(Address features, Address boxes, Address index, Address crops, int64_t count, int64_t batch,
+               int64_t channels, int64_t height, int64_t width, int64_t crop_height, int64_t crop_width,
+               int64_t samples, int threads) {
+  const RoiAlign<T> p = {{at<const T>(boxes), at<const int64_t>(index), count, batch, channels, height, width,
+                          crop_height, crop_width, samples},
+                         at<const T>(features),
+                         at<T>(crops)};
+  if (threads > 0)
+    run(p, threads);
+  else
+    run_by_value(p);
+}
+
+template <class T>
+void roi_align_backward(Address gradient, Address boxes, Address index, Address features_gradient, int64_t count,
+                        int64_t batch, int64_t channels, int64_t height, int64_t width, int64_t crop_height,
+                        int64_t crop_width, int64_t samples, int threads) {
+  const RoiAlignBackward<T> p = {{at<const T>(boxes), at<const int64_t>(index), count, batch, channels, height, width,
+                                  crop_height, crop_width, samples},
+                                 at<const T>(gradient),
+                                 at<T>(features_gradient)};
+  if (threads > 0)
+    run(p, threads);
+  else
+    run_by_value(p);
+}
+
 std::vector<std::string> available_instruction_sets() {
   std::vector<std::string> names;
   for (auto name = instruction_sets(); *name; ++name) names.emplace_back(*name);
@@ -189,6 +243,10 @@ PYBIND11_MODULE(_cpu, m) {
   m.def("haar_dwt2_double", &haar_dwt2<double>, release);
   m.def("haar_idwt2", &haar_idwt2<float>, release);
   m.def("haar_idwt2_double", &haar_idwt2<double>, release);
+  m.def("roi_align", &roi_align<float>, release);
+  m.def("roi_align_double", &roi_align<double>, release);
+  m.def("roi_align_backward", &roi_align_backward<float>, release);
+  m.def("roi_align_backward_double", &roi_align_backward<double>, release);
   m.def("instruction_set", &instruction_set);
   m.def("instruction_sets", &available_instruction_sets);
   m.def("select_instruction_set", &choose_instruction_set);

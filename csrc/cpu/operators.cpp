@@ -19,6 +19,10 @@ void haar_dwt2(const HaarAnalysis<float>&, int threads);
 void haar_dwt2_double(const HaarAnalysis<double>&, int threads);
 void haar_idwt2(const HaarSynthesis<float>&, int threads);
 void haar_idwt2_double(const HaarSynthesis<double>&, int threads);
+void roi_align(const RoiAlign<float>&, int threads);
+void roi_align_double(const RoiAlign<double>&, int threads);
+void roi_align_backward(const RoiAlignBackward<float>&, int threads);
+void roi_align_backward_double(const RoiAlignBackward<double>&, int threads);
 
 const Operators& operators() {
   static const Operators table = [] {
@@ -39,6 +43,10 @@ const Operators& operators() {
     t.haar_dwt2_double = haar_dwt2_double;
     t.haar_idwt2 = haar_idwt2;
     t.haar_idwt2_double = haar_idwt2_double;
+    t.roi_align = roi_align;
+    t.roi_align_double = roi_align_double;
+    t.roi_align_backward = roi_align_backward;
+    t.roi_align_backward_double = roi_align_backward_double;
     return t;
   }();
   return table;

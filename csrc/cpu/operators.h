@@ -4,6 +4,7 @@
 #include "core/freq_mix.h"
 #include "core/haar.h"
 #include "core/label.h"
+#include "core/roi_align.h"
 #include "core/select_click.h"
 #include "core/spectral_filter.h"
 #include "core/squared_distance.h"
@@ -27,6 +28,10 @@ struct Operators {
   void (*haar_dwt2_double)(const HaarAnalysis<double>&, int threads);
   void (*haar_idwt2)(const HaarSynthesis<float>&, int threads);
   void (*haar_idwt2_double)(const HaarSynthesis<double>&, int threads);
+  void (*roi_align)(const RoiAlign<float>&, int threads);
+  void (*roi_align_double)(const RoiAlign<double>&, int threads);
+  void (*roi_align_backward)(const RoiAlignBackward<float>&, int threads);
+  void (*roi_align_backward_double)(const RoiAlignBackward<double>&, int threads);
 };
 
 namespace baseline {

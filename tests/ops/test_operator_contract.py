@@ -9,9 +9,9 @@ import torch
 
 import activefreq as af
 
-OPERATORS = ["click_maps", "freq_mix", "haar_dwt2", "haar_idwt2", "label", "select_click", "spectral_filter"]
-OPERATORS += ["squared_distance"]
-DIFFERENTIABLE = {"freq_mix", "haar_dwt2", "haar_idwt2", "spectral_filter"}
+OPERATORS = ["click_maps", "freq_mix", "haar_dwt2", "haar_idwt2", "label", "roi_align", "select_click"]
+OPERATORS += ["spectral_filter", "squared_distance"]
+DIFFERENTIABLE = {"freq_mix", "haar_dwt2", "haar_idwt2", "roi_align", "spectral_filter"}
 
 
 def arguments(name, side):
@@ -32,6 +32,9 @@ def arguments(name, side):
         return (normal(side, side),)
     if name == "haar_idwt2":
         return tuple(normal(half - 1, half - 1) for _ in range(4)), (side, side)
+    if name == "roi_align":
+        boxes = torch.tensor([[0, 0, side, side], [-1, 2, side - 3, side + 2]])
+        return normal(1, 1, side, side), boxes, torch.zeros(2, dtype=torch.int64), (side, side)
     if name == "select_click":
         return torch.rand(1, side, side, generator=generator), mask.to(torch.int8)
     if name == "spectral_filter":
