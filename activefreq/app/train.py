@@ -31,6 +31,9 @@ def train(
     masks: Annotated[str | None, typer.Option(help="folder of masks, where it is not masks/")] = None,
     ignore: Annotated[int | None, typer.Option(help="mask value that takes no part, for example 128")] = None,
     limit: Annotated[int | None, typer.Option(help="train on the first N objects")] = None,
+    stage: Annotated[
+        str, typer.Option(help="coarse: the network; refine: its refine layer, the rest frozen; both: together")
+    ] = "coarse",
     epochs: Annotated[int, typer.Option(help="passes over the data")] = 120,
     batch_size: Annotated[int, typer.Option(help="images per step")] = 16,
     learning_rate: Annotated[
@@ -43,7 +46,9 @@ def train(
         float, typer.Option(help="decay of the weights' running mean, for example 0.999; 0: none")
     ] = 0.0,
     zoom: Annotated[float, typer.Option(help="share of the images that are cropped around the object")] = 0.0,
-    crop: Annotated[int, typer.Option(help="side in pixels at which the network trains")] = 224,
+    crop: Annotated[
+        int, typer.Option(help="side in pixels of the training images; refinement gains from more than the input's")
+    ] = 224,
     input_size: Annotated[
         int | None, typer.Option(help="side in pixels of the finished predictor's input; 224 for a new network")
     ] = None,
@@ -96,6 +101,7 @@ def train(
     from activefreq.training.state import check_before_training
 
     config = TrainingConfig(
+        stage=stage,
         epochs=epochs,
         batch_size=batch_size,
         learning_rate=learning_rate,
@@ -135,6 +141,8 @@ def train(
                 raise ValueError(f"train: --{name.replace('_', '-')} {value}, but --start-from has {there}")
     else:
         network = FreqFormer(**own)
+    if stage != "coarse" and network.refine_layer is None:
+        network = network.with_refine_layer()
     check_before_training(dataset, out, config, resume)
     with launched_processes(device) as group, TrainingBar(epochs, hidden=not group.leads) as progress:
         if threads is not None:

@@ -21,6 +21,7 @@ from activefreq.training.configuration import TrainingConfig
 from activefreq.training.pictures import click_pictures
 from activefreq.training.pixels import load_pixels
 from activefreq.training.process_group import ProcessGroup
+from activefreq.training.refine_step import RefineStep
 from activefreq.training.state import TrainingState, check_before_training
 from activefreq.training.steps import CoarseStep
 from activefreq.training.weight_average import WeightAverage
@@ -91,13 +92,15 @@ def train(
     summary_writer()
     # Convolutions of the encoder are a sixth faster so. The filters want their weights as they are.
     network.encoder.to(memory_format=torch.channels_last)
+    step = (CoarseStep if config.stage == "coarse" else RefineStep)(network, config)
+    trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(
-        network.parameters(), lr=config.learning_rate, betas=(0.9, 0.999), weight_decay=config.weight_decay
+        trained, lr=config.learning_rate, betas=(0.9, 0.999), weight_decay=config.weight_decay
     )
     state = TrainingState(network, WeightAverage(network, config.average), optimizer, history)
     if resume and last.exists():
         state.restore(last)
-    step = group.share_gradients(CoarseStep(network, config))
+    shared = group.share_gradients(step)
     images, masks = load_pixels(dataset, config.crop)
     steps = len(dataset) // config.batch_size
     if group.leads and not state.epoch:
@@ -105,7 +108,7 @@ def train(
     with Board(out, state.epoch, steps) if group.leads else nullcontext() as board:
         for epoch in range(state.epoch, config.epochs):
             started = time.perf_counter()
-            losses = _epoch(state, step, images, masks, config, group, board, progress)
+            losses = _epoch(state, shared, images, masks, config, group, board, progress)
             figures = {"epoch": epoch + 1, "loss": sum(losses) / steps}
             seconds = time.perf_counter() - started
             state.epoch = epoch + 1
@@ -140,7 +143,7 @@ def _epoch(
     seed = config.seed * 1_000_003 + epoch
     generator = torch.Generator().manual_seed(seed)
     torch.manual_seed(seed + group.rank * 7_919_000_003)  # stochastic depth
-    network.train()
+    step.train()
     steps = len(images) // config.batch_size
     order = torch.randperm(len(images), generator=generator)
     rows = group.rows(config.batch_size)
@@ -163,7 +166,7 @@ def _epoch(
             board.step(epoch * steps + number, losses[-1], rate)
         if progress:
             progress(epoch, number + 1, steps, losses[-1])
-    network.eval()
+    step.eval()
     group.share_buffers(network)
     group.share_buffers(state.average.network)
     return losses

@@ -31,6 +31,8 @@ class CoarseStep(nn.Module):
         super().__init__()
         self.network = network
         self.config = config
+        if network.refine_layer is not None:
+            network.refine_layer.requires_grad_(False)
 
     def forward(self, images: torch.Tensor, masks: torch.Tensor, chance: Chance) -> torch.Tensor:
         """The loss of (B, 3, H, W) images in [0, 1] and (B, H, W) masks, both on the network's device: a scalar."""
