@@ -23,7 +23,7 @@ __all__ = [
     "focus_boxes",
     "inside_boxes",
     "last_clicks",
-    "paste",
+    "place",
     "target_boxes",
     "whole_boxes",
 ]
@@ -209,8 +209,17 @@ def inside_boxes(boxes: torch.Tensor, size: Sequence[int]) -> torch.Tensor:
     return tall[:, :, None] & wide[:, None, :]
 
 
-def paste(crops: torch.Tensor, boxes: torch.Tensor, onto: torch.Tensor) -> torch.Tensor:
-    """Put crops back where they were cut: (B, C, h, w) resampled into the boxes of (B, C, H, W), which else stays."""
-    size = onto.shape[-2:]
-    placed = crop(crops, boxes_within(whole_boxes(onto), boxes, crops.shape[-2:]), size)
-    return torch.where(inside_boxes(boxes, size).unsqueeze(1), placed, onto)
+def place(crops: torch.Tensor, boxes: torch.Tensor, size: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Bring crops back to where they were cut.
+
+    Args:
+        crops: (B, C, h, w).
+        boxes: (B, 4), of which they were cut.
+        size: (H, W) of the images.
+
+    Returns:
+        (B, C, H, W), the crops resampled into their boxes, and (B, H, W) bool: the pixels whose centres lie in the box,
+        the only ones that say anything.
+    """
+    whole = boxes.new_tensor([0, 0, *size]).repeat(len(boxes), 1)
+    return crop(crops, boxes_within(whole, boxes, crops.shape[-2:]), size), inside_boxes(boxes, size)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from importlib import resources
 from pathlib import Path
@@ -10,12 +11,25 @@ from typing import Any, Protocol
 import torch
 import torch.nn.functional as F
 
+from activefreq.crops import (
+    clicks_within,
+    crop,
+    focus_boxes,
+    inside_boxes,
+    last_clicks,
+    place,
+    target_boxes,
+    whole_boxes,
+)
+from activefreq.editing import monotone, progressive_merge
 from activefreq.models.checkpoint import load_network
 from activefreq.models.cost import network_cost
 from activefreq.models.freqformer import FreqFormer
 from activefreq.models.network_input import network_input
+from activefreq.models.refinement import refine
+from activefreq.steps import Steps
 
-__all__ = ["FreqFormerPredictor", "Predictor", "available_weights", "load"]
+__all__ = ["FreqFormerPredictor", "Predictor", "Steps", "available_weights", "load"]
 
 
 class Predictor(Protocol):
@@ -38,14 +52,16 @@ class Predictor(Protocol):
 class FreqFormerPredictor:
     """A FreqFormer behind the predictor's call.
 
-    Images are resized to the network's input size (bilinear, corners aligned), clicks move with them and keep
-    fractional centres; logits are brought back to the image's size before the sigmoid.
+    Images, or crops of them, are resized to the network's input size, clicks move with them and keep fractional
+    centres; logits are brought back to the image's size before the sigmoid. Each image has its own crops; nothing is
+    remembered between calls, and the answer for an image does not depend on the others (but for rounding).
 
     Args:
         network: set to eval mode.
         name: shown in tables and reports.
         history: how the weights came to be, from the checkpoint.
         input_size: side in pixels that images are resized to; None: the network's own.
+        steps: what is done around the network.
     """
 
     def __init__(
@@ -54,11 +70,13 @@ class FreqFormerPredictor:
         name: str = "freqformer",
         history: dict[str, Any] | None = None,
         input_size: int | None = None,
+        steps: Steps | None = None,
     ) -> None:
         self.network = network.eval()
         self.name = name
         self.history = history or {}
         self.input_size = input_size or network.config.input_size
+        self.steps = steps or Steps()
 
     @property
     def device(self) -> torch.device:
@@ -75,15 +93,67 @@ class FreqFormerPredictor:
         """See `Predictor.predict`. Inputs are moved to the network's device; the answer stays there."""
         height, width = _check_call(images, clicks, previous)
         images, clicks, previous = (t.to(self.device) for t in (images, clicks, previous))
+        images, previous = images.to(torch.float32), previous.to(torch.float32)
+        steps = self.steps
+        refines = steps.refine and self.network.refine_layer is not None
+        focus: torch.Tensor | None = None
+        if steps.target_crop or refines:
+            answer, focus = self._crops(images, clicks, previous, refines)
+        else:
+            answer = self._whole_image(images, clicks, previous)
+        if steps.keep_outside_from is not None:
+            focus = self._focus(previous, answer, clicks) if focus is None else focus
+            late = (last_clicks(clicks)[1] >= steps.keep_outside_from).view(-1, 1, 1)
+            answer = torch.where(late & ~inside_boxes(focus, (height, width)), previous, answer)
+        if steps.monotone:
+            answer = monotone(previous, answer, clicks)
+        if steps.progressive_merge:
+            answer = progressive_merge(previous, answer, clicks, steps.threshold)
+        return answer
+
+    def _whole_image(self, images: torch.Tensor, clicks: torch.Tensor, previous: torch.Tensor) -> torch.Tensor:
+        """The first stage alone, on the whole image: resized bilinearly, corners aligned."""
+        height, width = images.shape[-2:]
         size = (self.input_size, self.input_size)
         # Corners aligned: pixel y of H goes to y (S - 1) / (H - 1).
         scale = [(s - 1) / (n - 1) if n > 1 else 0.0 for s, n in zip(size, (height, width), strict=True)]
         factor = torch.tensor([*scale, 1.0], dtype=torch.float32, device=self.device)
         moved = clicks.to(torch.float32) * factor
-        small = _resize(images.to(torch.float32), size)
-        small_previous = _resize(previous.to(torch.float32).unsqueeze(1), size).squeeze(1)
-        logits = self.network(network_input(small, moved, small_previous))
+        small_previous = _resize(previous.unsqueeze(1), size).squeeze(1)
+        logits = self.network(network_input(_resize(images, size), moved, small_previous))
         return _resize(logits.float(), (height, width)).squeeze(1).sigmoid()
+
+    def _crops(
+        self, images: torch.Tensor, clicks: torch.Tensor, previous: torch.Tensor, refines: bool
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Target crop, network, focus crop, refine layer, each put back where it was cut; also the focus boxes."""
+        steps, shape, side = self.steps, images.shape[-2:], self.input_size
+        frames = whole_boxes(images)
+        if steps.target_crop:
+            frames = target_boxes(previous, clicks, steps.expansion, steps.minimum_side, steps.threshold)
+        # As many points per bin as the whole image shrinks, against aliasing.
+        samples = max(1, round(max(shape) / side))
+        small = crop(torch.cat([images, previous.unsqueeze(1)], dim=1), frames, (side, side), samples)
+        x = network_input(small[:, :3], clicks_within(clicks, frames, (side, side)), small[:, 3])
+        features, logits = self.network.features_and_logits(x)
+        placed, inside = place(logits.float(), frames, shape)
+        answer = torch.where(inside, placed.squeeze(1).sigmoid(), previous)
+        focus = self._focus(previous, answer, clicks, frames)
+        if refines:
+            redrawn = refine(self.network, images, clicks, features, logits, focus, frames, side).logits
+            placed, inside = place(redrawn, focus, shape)
+            answer = torch.where(inside, placed.squeeze(1).sigmoid(), answer)
+        return answer, focus
+
+    def _focus(
+        self,
+        previous: torch.Tensor,
+        answer: torch.Tensor,
+        clicks: torch.Tensor,
+        limits: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        steps = self.steps
+        return focus_boxes(previous, answer, clicks, limits, steps.expansion, steps.minimum_side, steps.threshold)
 
     def weights_digest(self) -> str:
         """A fingerprint of every weight, so that results of other weights are not taken for these."""
@@ -101,6 +171,7 @@ class FreqFormerPredictor:
             "parameters": cost.parameters,
             "macs": cost.macs,
             "input_size": self.input_size,
+            "steps": dataclasses.asdict(self.steps),
             "weights_digest": self.weights_digest(),
             "history": self.history,
         }
@@ -139,7 +210,9 @@ def available_weights() -> dict[str, Path]:
     return found
 
 
-def load(model: str | Path, device: torch.device | str | None = None) -> FreqFormerPredictor:
+def load(
+    model: str | Path, device: torch.device | str | None = None, steps: Steps | None = None
+) -> FreqFormerPredictor:
     """A predictor with its weights.
 
     Args:
@@ -147,13 +220,14 @@ def load(model: str | Path, device: torch.device | str | None = None) -> FreqFor
             `activefreq train` wrote, a folder that holds model.safetensors, or a hub id ("owner/name", whose
             repository holds model.safetensors).
         device: where to put it; None is the CPU.
+        steps: what is done around the network; None is `Steps()`.
 
     Raises:
         ValueError: none of these; the message lists the names there are.
     """
     path, name = _resolve(model)
     network, header = load_network(path)
-    return FreqFormerPredictor(network, name, header.get("history")).to(device or "cpu")
+    return FreqFormerPredictor(network, name, header.get("history"), steps=steps).to(device or "cpu")
 
 
 def _resolve(model: str | Path) -> tuple[Path, str]:

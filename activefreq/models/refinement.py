@@ -38,7 +38,7 @@ def refine(
         size: side of the crops; None is the network's input_size.
 
     Returns:
-        `Refined`: logits and trimap (B, 1, size, size) of the boxes; `activefreq.crops.paste` puts them back.
+        `Refined`: logits and trimap (B, 1, size, size) of the boxes; `activefreq.crops.place` brings them back.
 
     Raises:
         ValueError: the network has no refine layer.

@@ -1,0 +1,39 @@
+"""The steps that a FreqFormerPredictor takes around its network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["Steps"]
+
+
+@dataclass(frozen=True)
+class Steps:
+    """What a FreqFormerPredictor does around the network, each step apart (paper, 3.3; FocalClick)."""
+
+    target_crop: bool = False
+    """From the second click on the network sees the box of the previous mask and the positive clicks, enlarged."""
+    refine: bool = True
+    """Redraw the focus crop, what the newest click changed, with the refine layer, where the network has one."""
+    keep_outside_from: int | None = None
+    """From this click on, what lies outside the focus crop keeps its previous probability (FocalClick: 11)."""
+    monotone: bool = False
+    """A positive click never removes area and a negative click never adds any."""
+    progressive_merge: bool = False
+    """For editing a given mask: of what the answer changes, only the region at the click counts."""
+    expansion: float = 1.4
+    """How many times as large as their boxes both crops are."""
+    minimum_side: float = 10.0
+    """Least side of both crops, in pixels of the image."""
+    threshold: float = 0.5
+    """A pixel above this probability is in the mask, where a step asks for one."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.threshold < 1:
+            raise ValueError(f"Steps: threshold must lie in (0, 1), got {self.threshold}")
+        if self.expansion < 1:
+            raise ValueError(f"Steps: expansion must be at least 1, got {self.expansion}")
+        if self.minimum_side < 1:
+            raise ValueError(f"Steps: minimum_side must be at least 1, got {self.minimum_side}")
+        if self.keep_outside_from is not None and self.keep_outside_from < 1:
+            raise ValueError(f"Steps: keep_outside_from must be at least 1, got {self.keep_outside_from}")

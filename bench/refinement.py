@@ -1,0 +1,123 @@
+"""What each step around the network does to NoC: `python -m bench.refinement --data path/to/isic2017 [--json FILE] …`.
+
+One evaluation per variant and strategy, on the validation split, the same objects for all. Variants that need a refine
+layer are left out where the weights have none.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+import activefreq as af
+from activefreq.data import open_dataset
+from activefreq.predictor import FreqFormerPredictor, load
+from activefreq.steps import Steps
+from bench.measure import write_json
+
+# Name → steps, and the side that images are resized to (None: the network's own).
+Variant = tuple[Steps, int | None]
+FIRST_STAGE: dict[str, Variant] = {
+    "whole image": (Steps(refine=False), None),
+    "target crop": (Steps(refine=False, target_crop=True), None),
+    "target crop, twice the box": (Steps(refine=False, target_crop=True, expansion=2.0), None),
+    "keep outside from click 11": (Steps(refine=False, keep_outside_from=11), None),
+    "keep outside from click 2": (Steps(refine=False, keep_outside_from=2), None),
+    "monotone clicks": (Steps(refine=False, monotone=True), None),
+    "progressive merge": (Steps(refine=False, progressive_merge=True), None),
+    "network input 256": (Steps(refine=False), 256),
+    "network input 288": (Steps(refine=False), 288),
+}
+SECOND_STAGE: dict[str, Variant] = {
+    "refine": (Steps(), None),
+    "target crop, refine": (Steps(target_crop=True), None),
+    "target crop, refine, keep outside from click 11": (Steps(target_crop=True, keep_outside_from=11), None),
+    "refine, keep outside from click 11": (Steps(keep_outside_from=11), None),
+    "refine, monotone clicks": (Steps(monotone=True), None),
+    "refine, network input 256": (Steps(), 256),
+}
+STRATEGIES = ("largest", "acselect")
+
+
+def variants(predictor: FreqFormerPredictor) -> dict[str, Variant]:
+    """Those that this network can take."""
+    return FIRST_STAGE | (SECOND_STAGE if predictor.network.refine_layer is not None else {})
+
+
+def measure(predictor: FreqFormerPredictor, dataset: Any, strategy: str, batch_size: int) -> dict[str, Any]:
+    """NoC, NoF, mIoU and time of one evaluation."""
+    result = af.evaluate(predictor, dataset, strategy=strategy, batch_size=batch_size)
+    return {
+        "strategy": strategy,
+        "objects": len(result.results),
+        "noc": {str(key): value for key, value in result.noc.items()},
+        "nof": {str(key): value for key, value in result.nof.items()},
+        "miou": [float(value) for value in result.miou[:5]],
+        "milliseconds_per_click": 1e3 * result.seconds_per_click,
+    }
+
+
+def show(rows: list[dict[str, Any]]) -> None:
+    """Print the table."""
+    table = Table("variant", "strategy", "NoC@80", "NoC@85", "NoC@90", "NoF@90", "mIoU@1", "mIoU@3", "ms per click")
+    for row in rows:
+        noc, miou = (f"{row['noc'][key]:.2f}" for key in ("80", "85", "90")), (f"{row['miou'][k]:.3f}" for k in (0, 2))
+        milliseconds = f"{row['milliseconds_per_click']:.1f}"
+        table.add_row(row["variant"], row["strategy"], *noc, str(row["nof"]["90"]), *miou, milliseconds)
+    Console(width=140).print(table)
+
+
+def main() -> None:
+    """Parse the command line, evaluate every variant, print, store after each."""
+    parser = argparse.ArgumentParser(description="effect of each step around the network on NoC")
+    parser.add_argument("--model", default="freqformer-isic2017", help="weights: a name or a path")
+    parser.add_argument("--data", required=True, help="folder of a data set")
+    parser.add_argument("--split", default="val")
+    parser.add_argument("--limit", type=int, help="only the first N objects")
+    parser.add_argument("--strategies", nargs="+", default=list(STRATEGIES))
+    parser.add_argument("--variants", nargs="+", metavar="NAME", help="only these")
+    parser.add_argument("--batch-size", type=int, default=16)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--json", type=Path, help="store rows, settings and machine here")
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    dataset = open_dataset(arguments.data, split=arguments.split, limit=arguments.limit)
+    trained = load(arguments.model)
+    known = variants(trained)
+    names = arguments.variants or list(known)
+    if unknown := [name for name in names if name not in known]:
+        parser.error(f"no variant {unknown[0]!r}; there are {', '.join(known)}")
+    summary = {
+        "model": trained.name,
+        "weights_digest": trained.weights_digest(),
+        "data": dataset.name,
+        "split": arguments.split,
+        "batch_size": arguments.batch_size,
+        "seed": 0,
+        "command": f"python -m bench.refinement --model {trained.name} --data path/to/{dataset.name} "
+        f"--split {arguments.split} --threads {arguments.threads}",
+    }
+    rows: list[dict[str, Any]] = []
+    for name in names:
+        steps, side = known[name]
+        predictor = FreqFormerPredictor(trained.network, trained.name, trained.history, side, steps)
+        for strategy in arguments.strategies:
+            row = measure(predictor, dataset, strategy, arguments.batch_size)
+            rows.append(
+                {"variant": name, "steps": dataclasses.asdict(steps), "input_size": predictor.input_size, **row}
+            )
+            print(name, strategy, row["noc"], file=sys.stderr, flush=True)
+        if arguments.json:
+            write_json(arguments.json, "refinement", rows, summary)
+    show(rows)
+
+
+if __name__ == "__main__":
+    main()
