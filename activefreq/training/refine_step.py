@@ -85,7 +85,8 @@ class RefineStep(CoarseStep):
         frames = crops.whole_boxes(images)
         pixels = torch.cat([images, previous.unsqueeze(1)], dim=1)
         if tuple(images.shape[-2:]) != size:
-            pixels, clicks = crops.crop(pixels, frames, size), crops.clicks_within(clicks, frames, size)
+            samples = max(1, round(max(images.shape[-2:]) / size[0]))  # against aliasing, as the predictor does
+            pixels, clicks = crops.crop(pixels, frames, size, samples), crops.clicks_within(clicks, frames, size)
         with self._arithmetic(images.device):
             x = network_input(pixels[:, :3], clicks, pixels[:, 3])
             return self.network.features_and_logits(x.contiguous(memory_format=torch.channels_last))
