@@ -164,19 +164,20 @@ def train(
             raise typer.Exit(130) from None
         if group.leads:
             typer.echo(f"weights: {path}")
-            typer.echo(f"seconds per epoch: {_median_seconds(out):.1f}, without validation")
+            typer.echo(_seconds(out / "log.jsonl"))
 
 
 def _kept(out: Path) -> str:
-    log = out / "log.jsonl"
-    if not log.exists():
-        return "no epoch was finished"
+    if not (out / "last.safetensors").exists():
+        return "nothing was written"
     return f"finished epochs are kept in {out}; the same command with --resume goes on"
 
 
-def _median_seconds(out: Path) -> float:
-    lines = (out / "log.jsonl").read_text(encoding="utf-8").splitlines()
-    return median(json.loads(line)["seconds"] for line in lines)
+def _seconds(log: Path) -> str:
+    epochs = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+    seconds = [epoch["seconds"] for epoch in epochs if "seconds" in epoch]  # older runs did not note them
+    typical = f"{median(seconds):.1f}" if seconds else "unknown"
+    return f"seconds per epoch: {typical}, without validation; beside a plain loop's: python -m bench.training_epoch"
 
 
 def _validation_figures(network: FreqFormer, held_out: Dataset, seed: int, group: ProcessGroup) -> dict[str, float]:

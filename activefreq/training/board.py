@@ -42,7 +42,9 @@ class Board:
         self._log = out / "log.jsonl"
         if self._log.exists():
             kept = self._log.read_text(encoding="utf-8").splitlines(keepends=True)[:epoch]
-            self._log.write_text("".join(kept), encoding="utf-8")
+            shorter = self._log.with_suffix(".part")
+            shorter.write_text("".join(kept), encoding="utf-8")
+            shorter.replace(self._log)
         self._writer = summary_writer()(str(out / "tensorboard"), purge_step=epoch * steps)
 
     def __enter__(self) -> Board:
