@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import torch
 
 from activefreq import ops
-from activefreq.clicks import NEGATIVE, POSITIVE
+from activefreq.clicks import NEGATIVE, PADDING, POSITIVE
 
 __all__ = [
     "boxes_of_masks",
@@ -34,9 +34,9 @@ _AROUND_CLICK = 0.2  # half the side of the square taken instead, as a share of 
 
 def whole_boxes(images: torch.Tensor) -> torch.Tensor:
     """(B, ..., H, W) → (B, 4) float32, all (0, 0, H, W)."""
-    height, width = images.shape[-2:]
-    box = torch.tensor([0, 0, height, width], dtype=torch.float32, device=images.device)
-    return box.repeat(images.shape[0], 1)
+    boxes = torch.zeros((images.shape[0], 4), dtype=torch.float32, device=images.device)
+    boxes[:, 2], boxes[:, 3] = images.shape[-2], images.shape[-1]
+    return boxes
 
 
 def boxes_of_masks(masks: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -77,13 +77,14 @@ def last_clicks(clicks: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         (B, 3) of its y, x and label, (0, 0, -1) where there is none, and (B,) int64: how many clicks there are.
     """
     made = (clicks[:, :, 2] == POSITIVE) | (clicks[:, :, 2] == NEGATIVE)
+    nothing = clicks.new_zeros((clicks.shape[0], 3))
+    nothing[:, 2] = PADDING
     if clicks.shape[1] == 0:
-        nothing = clicks.new_tensor([0, 0, -1]).repeat(clicks.shape[0], 1)
         return nothing, made.sum(dim=1)
     places = torch.arange(1, clicks.shape[1] + 1, device=clicks.device)
     newest = (made * places).amax(dim=1)
     found = clicks.gather(1, (newest - 1).clamp(min=0).view(-1, 1, 1).expand(-1, 1, 3)).squeeze(1)
-    return torch.where((newest > 0)[:, None], found, clicks.new_tensor([0, 0, -1])), made.sum(dim=1)
+    return torch.where((newest > 0)[:, None], found, nothing), made.sum(dim=1)
 
 
 def target_boxes(
@@ -197,8 +198,8 @@ def clicks_within(clicks: torch.Tensor, frames: torch.Tensor, size: Sequence[int
 
 def _scale(frames: torch.Tensor, size: Sequence[int]) -> torch.Tensor:
     """(B, 2): crop pixels per image pixel."""
-    shape = torch.tensor(list(size), dtype=torch.float32, device=frames.device)
-    return shape / (frames[:, 2:] - frames[:, :2]).clamp(min=1e-6)
+    tall, wide = (frames[:, 2:] - frames[:, :2]).clamp(min=1e-6).unbind(dim=1)
+    return torch.stack([size[0] / tall, size[1] / wide], dim=1)
 
 
 def inside_boxes(boxes: torch.Tensor, size: Sequence[int]) -> torch.Tensor:
@@ -221,5 +222,5 @@ def place(crops: torch.Tensor, boxes: torch.Tensor, size: Sequence[int]) -> tupl
         (B, C, H, W), the crops resampled into their boxes, and (B, H, W) bool: the pixels whose centres lie in the box,
         the only ones that say anything.
     """
-    whole = boxes.new_tensor([0, 0, *size]).repeat(len(boxes), 1)
-    return crop(crops, boxes_within(whole, boxes, crops.shape[-2:]), size), inside_boxes(boxes, size)
+    inside = inside_boxes(boxes, size)
+    return crop(crops, boxes_within(whole_boxes(inside), boxes, crops.shape[-2:]), size), inside

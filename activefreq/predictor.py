@@ -23,7 +23,7 @@ from activefreq.crops import (
 )
 from activefreq.editing import monotone, progressive_merge
 from activefreq.models.checkpoint import load_network
-from activefreq.models.cost import network_cost
+from activefreq.models.cost import network_cost, refine_macs
 from activefreq.models.freqformer import FreqFormer
 from activefreq.models.network_input import network_input
 from activefreq.models.refinement import refine
@@ -166,10 +166,12 @@ class FreqFormerPredictor:
     def describe(self) -> dict[str, Any]:
         """Name, cost, input size and history, for an evaluation's records."""
         cost = network_cost(self.network, (self.input_size, self.input_size))
+        layer = self.network.refine_layer if self.steps.refine else None
+        second = 0.0 if layer is None else refine_macs(layer, self.network.config.decoder_width, self.input_size)
         return {
             "name": self.name,
             "parameters": cost.parameters,
-            "macs": cost.macs,
+            "macs": cost.macs + second,
             "input_size": self.input_size,
             "steps": dataclasses.asdict(self.steps),
             "weights_digest": self.weights_digest(),

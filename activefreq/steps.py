@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 __all__ = ["Steps"]
+
+_NAMED: dict[str, dict[str, Any]] = {
+    "target-crop": {"target_crop": True},
+    "refine": {"refine": True},
+    "keep-outside": {"keep_outside_from": 11},
+    "monotone": {"monotone": True},
+    "progressive-merge": {"progressive_merge": True},
+}
 
 
 @dataclass(frozen=True)
@@ -27,6 +36,21 @@ class Steps:
     """Least side of both crops, in pixels of the image."""
     threshold: float = 0.5
     """A pixel above this probability is in the mask, where a step asks for one."""
+
+    @classmethod
+    def named(cls, text: str) -> Steps:
+        """The steps of a list such as "target-crop,refine", and no others; "none" for none.
+
+        Raises:
+            ValueError: a name that is none of target-crop, refine, keep-outside (from click 11), monotone,
+                progressive-merge.
+        """
+        chosen: dict[str, Any] = {"target_crop": False, "refine": False, "keep_outside_from": None, "monotone": False}
+        for name in [] if text == "none" else [part.strip() for part in text.split(",")]:
+            if name not in _NAMED:
+                raise ValueError(f"Steps: no step {name!r}; there are {', '.join(_NAMED)}, or none")
+            chosen |= _NAMED[name]
+        return cls(**chosen)
 
     def __post_init__(self) -> None:
         if not 0 < self.threshold < 1:

@@ -5,6 +5,7 @@ import activefreq as af
 from activefreq.models import FreqFormer
 from activefreq.models.network_input import CLICK_RADIUS, network_input, normalise
 from activefreq.predictor import FreqFormerPredictor
+from activefreq.steps import Steps
 
 SMALL = {"widths": (8, 16, 16, 32), "heads": (1, 2, 2, 4), "depths": (1, 1, 1, 1), "decoder_width": 16}
 
@@ -91,3 +92,114 @@ def test_a_mistyped_path_stays_at_home(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ValueError, match="no model 'runs/frist': neither a file or folder nor"):
         af.load("runs/frist")
+
+
+ALL = {"target_crop": True, "keep_outside_from": 2, "monotone": True, "progressive_merge": True}
+
+
+def two_stages(**steps):
+    torch.manual_seed(0)
+    network = FreqFormer(input_size=32, refine_width=8, **SMALL)
+    return FreqFormerPredictor(network, steps=Steps(**steps))
+
+
+def scene(batch=3):
+    """Images with a previous mask, one without."""
+    generator = torch.Generator().manual_seed(2)
+    images, previous = torch.rand(batch, 3, 40, 56, generator=generator), torch.full((batch, 40, 56), 0.1)
+    previous[1:, 10:25, 12:40] = 0.8
+    clicks = torch.randint(5, 35, (batch, 3, 3), generator=generator)
+    clicks[:, :, 2] = torch.tensor([[1, -1, -1], [1, 0, 1], [1, 1, 0]])[:batch]
+    return images, clicks, previous
+
+
+@pytest.mark.parametrize("steps", [{}, *({name: value} for name, value in ALL.items()), ALL], ids=str)
+def test_an_answer_does_not_depend_on_its_batch(steps):
+    predictor, (images, clicks, previous) = two_stages(**steps), scene()
+    together = predictor.predict(images, clicks, previous)
+    for i in range(3):
+        alone = predictor.predict(images[i : i + 1], clicks[i : i + 1], previous[i : i + 1])
+        torch.testing.assert_close(alone, together[i : i + 1], rtol=0, atol=1e-5)
+    assert together.min() >= 0
+    assert together.max() <= 1
+
+
+@pytest.mark.parametrize("step", ["target_crop", "refine", "keep_outside_from", "monotone", "progressive_merge"])
+def test_every_step_has_an_effect_and_a_switch(step):
+    base = {"refine": False}
+    plain = two_stages(**base).predict(*scene())
+    stepped = two_stages(**base | {step: 2 if step == "keep_outside_from" else True}).predict(*scene())
+    assert not torch.allclose(plain, stepped, atol=1e-3)
+    again = two_stages(**base | {step: None if step == "keep_outside_from" else False}).predict(*scene())
+    assert torch.equal(plain, again)
+
+
+def test_a_target_crop_of_everything_is_the_whole_image():
+    """Before the first mask both ways resize the whole image, with corners aligned or not: nearly the same."""
+    images, clicks, _ = scene()
+    smooth = torch.nn.functional.interpolate(images[:, :, ::8, ::8], size=(40, 56), mode="bilinear")
+    start = torch.zeros(3, 40, 56)
+    whole = two_stages(refine=False).predict(smooth, clicks, start)
+    cropped = two_stages(refine=False, target_crop=True).predict(smooth, clicks, start)
+    assert (whole - cropped).abs().mean() < 0.02
+
+
+def test_outside_the_target_crop_the_previous_probability_stays():
+    images, clicks, previous = scene()
+    clicks[:, :, :2] = 20  # inside the mask
+    answer = two_stages(target_crop=True).predict(images, clicks, previous)
+    assert torch.equal(answer[1:, :, 52:], previous[1:, :, 52:])
+    assert not torch.equal(answer[:1, :, 52:], previous[:1, :, 52:])  # no mask: the whole image
+    assert not torch.equal(answer[1:, 10:25], previous[1:, 10:25])
+
+
+def test_outside_the_focus_the_previous_probability_stays_from_that_click_on():
+    images, clicks, previous = scene()
+    early = two_stages(keep_outside_from=4).predict(images, clicks, previous)
+    assert torch.equal(early, two_stages().predict(images, clicks, previous))
+    late = two_stages(keep_outside_from=3).predict(images, clicks, previous)
+    kept = late == previous
+    assert kept[1].any()
+    assert not kept[1].all()
+    assert torch.equal(late[0], early[0])  # one click
+
+
+def test_large_images_are_not_aliased():
+    """A fine checkerboard becomes grey, not a pattern."""
+    seen = {}
+
+    class Spy(FreqFormer):
+        def features_and_logits(self, x):
+            seen["x"] = x
+            return super().features_and_logits(x)
+
+    torch.manual_seed(0)
+    predictor = FreqFormerPredictor(Spy(input_size=32, **SMALL), steps=Steps(target_crop=True))
+    board = (torch.arange(128)[:, None] + torch.arange(128)).remainder(2).float().expand(1, 3, -1, -1)
+    predictor.predict(board, torch.tensor([[[3, 4, 1]]]), torch.zeros(1, 128, 128))
+    torch.testing.assert_close(seen["x"][:, :3], normalise(torch.full((1, 3, 32, 32), 0.5)))
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "rule"),
+    [
+        ("threshold", 1.0, r"must lie in \(0, 1\)"),
+        ("expansion", 0.5, "must be at least 1"),
+        ("minimum_side", 0.0, "must be at least 1"),
+        ("keep_outside_from", 0, "must be at least 1"),
+    ],
+)
+def test_wrong_steps_teach(field, value, rule):
+    with pytest.raises(ValueError, match=f"Steps: {field} {rule}, got {value}"):
+        Steps(**{field: value})
+
+
+def test_records_say_the_steps():
+    assert two_stages(monotone=True).describe()["steps"]["monotone"] is True
+
+
+def test_steps_by_name():
+    assert Steps.named("none") == Steps(refine=False)
+    assert Steps.named("target-crop, refine,keep-outside") == Steps(target_crop=True, keep_outside_from=11)
+    with pytest.raises(ValueError, match="Steps: no step 'crop'; there are target-crop, refine, keep-outside"):
+        Steps.named("crop")

@@ -55,6 +55,9 @@ def evaluate(
         float, typer.Option(help="a pixel above this probability is object", rich_help_panel=CLICKS)
     ] = 0.5,
     seed: Annotated[int, typer.Option(help="of random clicks and of phantom", rich_help_panel=CLICKS)] = 0,
+    steps: Annotated[
+        str | None, typer.Option(help="around the network: target-crop, refine, monotone, …, or none")
+    ] = None,
     batch_size: Annotated[int, typer.Option(help="objects per forward pass")] = 16,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, …")] = "cpu",
     threads: Annotated[int | None, typer.Option(help="processor threads; all cores by default")] = None,
@@ -92,7 +95,7 @@ def evaluate(
         torch.set_num_threads(threads)
     check_arguments(max_clicks, batch_size, threshold)
     check_device(device)
-    predictor = _open_predictor(model, device)
+    predictor = _open_predictor(model, device, steps)
     reading_options: dict[str, Any] = {
         "format": data_format,
         "masks": masks,
@@ -150,14 +153,17 @@ def _strategies(text: str, acselect: dict[str, str]) -> dict[str, dict[str, str]
     return chosen
 
 
-def _open_predictor(model: str, device: str) -> Predictor:
+def _open_predictor(model: str, device: str, steps: str | None) -> Predictor:
     if model == TOY:
+        if steps is not None:
+            raise ValueError(f"evaluate: --steps is for networks, which {TOY} is not")
         from activefreq.evaluation.nearest_click import NearestClick
 
         return NearestClick()
     from activefreq.predictor import load
+    from activefreq.steps import Steps
 
-    return load(model, device)
+    return load(model, device, None if steps is None else Steps.named(steps))
 
 
 def _run(

@@ -12,8 +12,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from torch.utils.hooks import RemovableHandle
 
 from activefreq.nn.freq_module import FreqModule
+from activefreq.nn.refine_layer import RefineLayer
 
-__all__ = ["Cost", "freq_module_macs", "network_cost"]
+__all__ = ["Cost", "freq_module_macs", "network_cost", "refine_macs"]
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,21 @@ def network_cost(network: nn.Module, size: tuple[int, int], channels: int = 6) -
             handle.remove()
         network.train(training)
     return Cost(_parameters(network), now(), parts)
+
+
+def refine_macs(layer: RefineLayer, features: int, side: int) -> float:
+    """Multiply-accumulates of a refine layer on one crop of side × side with `features` channels at a quarter of it."""
+    place = next(layer.parameters())
+    quarter = -(-side // 4)
+    training = layer.training
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        layer.eval()(
+            place.new_zeros(1, 6, side, side),
+            place.new_zeros(1, features, quarter, quarter),
+            place.new_zeros(1, 1, side, side),
+        )
+    layer.train(training)
+    return counter.get_total_flops() / 2
 
 
 def _parameters(module: nn.Module) -> int:

@@ -208,3 +208,9 @@ def test_help_does_not_load_torch(command):
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "Usage: activefreq" in done.stdout
+
+
+def test_steps_are_for_networks(tmp_path, opened, capsys):
+    assert run(*EVALUATE, "--out", tmp_path / "out", "--steps", "none") != 0
+    assert "--steps is for networks, which nearest-click is not" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

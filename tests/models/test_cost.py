@@ -3,8 +3,8 @@ import torch
 from torch import nn
 
 from activefreq.models import FreqFormer
-from activefreq.models.cost import freq_module_macs, network_cost
-from activefreq.nn import FreqModule
+from activefreq.models.cost import freq_module_macs, network_cost, refine_macs
+from activefreq.nn import FreqModule, RefineLayer
 
 
 def test_by_hand():
@@ -33,3 +33,11 @@ def test_scalar_costs_no_transform():
     scalar = freq_module_macs(FreqModule(16, (8, 8), weight="scalar"), 8, 8)
     assert scalar == (9 + 3) * 4 * 64
     assert freq_module_macs(FreqModule(16, (8, 8)), 8, 8) > 3 * scalar
+
+
+def test_refine_layer_by_hand():
+    layer = RefineLayer(10, width=4).train()
+    x_conv = 9 * 4 + 4 * 4
+    half = 6 * 4 * 9 + 4 * x_conv + 2 * 9 * 4  # per pixel at half the resolution: image branch, fusion, heads
+    assert refine_macs(layer, 10, 16) == 64 * half + 16 * 10 * 4
+    assert layer.training
