@@ -8,16 +8,17 @@ over more copies of their input than a last-level cache holds.
 from __future__ import annotations
 
 import datetime
+import functools
 import itertools
 import json
 import os
 import platform
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from statistics import geometric_mean, quantiles
+from statistics import geometric_mean, median, quantiles
 from typing import Any, TypeVar
 
 import torch
@@ -35,6 +36,8 @@ __all__ = [
     "write_json",
 ]
 
+_TURN = 0.02  # seconds
+_SETTLING_BLOCK = 31 << 20  # bytes: the most by which glibc's limits grow
 _BEYOND_CACHE = 128 << 20  # bytes: several times a last-level cache
 Input = TypeVar("Input")
 
@@ -63,10 +66,11 @@ def interleaved(
     rounds: int = 5,
     synchronise: Callable[[], None] = lambda: None,
 ) -> dict[str, list[float]]:
-    """Time the candidates in turn, each once per round, every call on the next of `inputs`.
+    """Time the candidates in turn, round after round, every call on the next of `inputs`.
 
-    An untimed call goes before each timed one, so that the code of a candidate, and with one input its data, is not
-    charged for what the candidates before it left in the caches.
+    A turn is a stretch of untimed calls and then one of timed calls, of `_TURN` seconds each and at least one call.
+    The untimed ones let caches, the allocator and the clock settle: a candidate is not charged for what the one before
+    it left behind, which takes a shared last-level cache several calls to forget.
 
     Args:
         candidates: name → function of one input.
@@ -76,21 +80,41 @@ def interleaved(
         synchronise: waits for the device, inside the timed part.
 
     Returns:
-        name → seconds per call, one number per round.
+        name → seconds per call, the median of each turn.
     """
+    _settle_allocator()
     times: dict[str, list[float]] = {name: [] for name in candidates}
     rotation = itertools.cycle(inputs)
     end = time.perf_counter() + seconds
     while time.perf_counter() < end or len(next(iter(times.values()))) < rounds:
         for name, call in candidates.items():
-            call(next(rotation))
-            argument = next(rotation)
-            synchronise()
-            start = time.perf_counter()
-            call(argument)
-            synchronise()
-            times[name].append(time.perf_counter() - start)
+            _turn(call, rotation, synchronise)
+            times[name].append(median(_turn(call, rotation, synchronise)))
     return times
+
+
+@functools.cache
+def _settle_allocator() -> None:
+    """Allocate and free one large block, as any network does before long.
+
+    glibc returns freed memory to the system, and takes it again page by page, at limits that grow with the largest
+    block it has freed. A process that has only seen small blocks measures the system's page faults instead.
+    """
+    torch.empty(_SETTLING_BLOCK, dtype=torch.uint8).fill_(0)
+
+
+def _turn(call: Callable[[Input], object], rotation: Iterator[Input], synchronise: Callable[[], None]) -> list[float]:
+    """Seconds of each call, for `_TURN` seconds in all."""
+    taken: list[float] = []
+    end = time.perf_counter() + _TURN
+    while not taken or time.perf_counter() < end:
+        argument = next(rotation)
+        synchronise()
+        start = time.perf_counter()
+        call(argument)
+        synchronise()
+        taken.append(time.perf_counter() - start)
+    return taken
 
 
 def copies_beyond_cache(size: int) -> int:

@@ -7,7 +7,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-__all__ = ["RESULTS", "click", "haar", "markdown", "operators", "region_operators", "stored"]
+__all__ = [
+    "RESULTS",
+    "click",
+    "haar",
+    "instruction_sets",
+    "markdown",
+    "operators",
+    "overhead",
+    "profile",
+    "region_operators",
+    "stored",
+    "threads",
+]
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -43,8 +55,9 @@ def stored(name: str) -> Any:
 def footnote(record: dict[str, Any]) -> str:
     """Where and with what a record was made."""
     machine = record["machine"]
+    threads = f"{machine['threads']} thread" + ("s" if machine["threads"] > 1 else "")
     return (
-        f"\n\n{machine['processor']}, {machine['threads']} thread, torch {machine['torch']}, "
+        f"\n\n{machine['processor']}, {threads}, torch {machine['torch']}, "
         f"commit {machine['commit']}, {machine['time'][:10]}, load average {machine['load_average']:.1f}."
     )
 
@@ -143,3 +156,63 @@ def haar() -> str:
         if isinstance(value, dict)
     ]
     return markdown(["operator, pass, cache", "geometric mean", "least", "bar"], rows) + footnote(record)
+
+
+def instruction_sets() -> str:
+    """select_click by instruction set, the paper's score: medians of the ratio to the fastest peer."""
+    records = {name: stored(f"select_click{name}") for name in ("-baseline", "-avx2", "")}
+    found: dict[str, list[str]] = {}
+    for record in records.values():
+        for row in record["rows"]:
+            if row["reading"] == "literal":
+                found.setdefault(f"{row['errors']}, {row['size']}", []).append(_spread(row["ratio"]))
+    header = ["error masks, size", *(record["summary"]["instruction_set"] for record in records.values())]
+    return markdown(header, [[cell, *ratios] for cell, ratios in found.items()]) + footnote(records["-baseline"])
+
+
+def threads() -> str:
+    """freq_mix on several threads: the gain, point by point."""
+    record = stored("threads")
+    count = record["summary"]["threads"]
+    rows = [
+        [
+            " × ".join(str(n) for n in row["shape"]),
+            f"{1e6 * row['one']['median']:.1f}",
+            f"{1e6 * row['several']['median']:.1f}",
+            _spread(row["gain"]),
+        ]
+        for row in record["rows"]
+    ]
+    header = ["freq_mix, shape of x", "1 thread, µs", f"{count} threads, µs", "gain (quartiles)"]
+    return markdown(header, rows) + footnote(record)
+
+
+def overhead() -> str:
+    """What a call costs beyond its kernel."""
+    record = stored("overhead")
+    rows = [
+        [
+            f"`{row['operator']}`",
+            f"{row['call']['median']:.2f}",
+            f"{row['bare']['median']:.2f}",
+            f"{row['overhead']:.2f}",
+        ]
+        for row in record["rows"]
+    ]
+    return markdown(["operator, 8 × 8", "call, µs", "bare call, µs", "difference, µs"], rows) + footnote(record)
+
+
+def profile() -> str:
+    """Where freq_mix's time goes, in nanoseconds per element, and what leaving the cache costs."""
+    record = stored("freq_mix_profile")
+    parts = ("operator", "kernel", "convolution", "hw", "hc", "wc", "copy")
+    rows = [
+        [" × ".join(str(n) for n in row["shape"]), *(f"{row[part]:.2f}" for part in parts)] for row in record["rows"]
+    ]
+    layers = markdown(["shape of x, ns per element", *parts], rows)
+    batches = [
+        [str(row["batch"]), f"{row['bytes'] / 1e6:.1f}", f"{row['microseconds_per_image']:.1f}"]
+        for row in record["summary"]["batches"]
+    ]
+    growth = markdown(["batch of 64 × 56 × 56", "input and output, MB", "kernel, µs per image"], batches)
+    return f"{layers}\n\n{growth}{footnote(record)}"

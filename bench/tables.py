@@ -81,6 +81,10 @@ TABLES: dict[str, Callable[[], str]] = {
     "operators": speed_tables.operators,
     "region-operators": speed_tables.region_operators,
     "haar": speed_tables.haar,
+    "instruction-sets": speed_tables.instruction_sets,
+    "profile": speed_tables.profile,
+    "threads": speed_tables.threads,
+    "overhead": speed_tables.overhead,
 }
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch.autograd import forward_ad
 
-__all__ = ["forward_mode", "records", "runs_directly", "runs_past_dispatcher"]
+__all__ = ["PLAIN", "forward_mode", "nothing_watches", "records", "runs_directly", "runs_past_dispatcher"]
 
 # Names of their own: on a small tensor the look-ups in torch are a fair part of the call.
-_PLAIN = (torch.Tensor, torch.nn.Parameter)
+PLAIN = (torch.Tensor, torch.nn.Parameter)  # no subclass: those may want to see every call
 _FLOAT32 = torch.float32
 _dispatch_modes = torch._C._len_torch_dispatch_stack
 _transform = torch._C._functorch.peek_interpreter_stack
@@ -23,9 +23,9 @@ def runs_past_dispatcher(*tensors: torch.Tensor | None) -> bool:
     if torch.compiler.is_compiling():
         return False
     for tensor in tensors:
-        if tensor is not None and not (type(tensor) in _PLAIN and tensor.is_cpu):
+        if tensor is not None and not (type(tensor) in PLAIN and tensor.is_cpu):
             return False
-    return _nothing_watches()
+    return nothing_watches()
 
 
 def runs_directly(*tensors: torch.Tensor | None) -> bool:
@@ -34,13 +34,13 @@ def runs_directly(*tensors: torch.Tensor | None) -> bool:
         return False
     for tensor in tensors:
         if tensor is not None and not (
-            type(tensor) in _PLAIN and tensor.dtype is _FLOAT32 and tensor.is_cpu and tensor.is_contiguous()
+            type(tensor) in PLAIN and tensor.dtype is _FLOAT32 and tensor.is_cpu and tensor.is_contiguous()
         ):
             return False
-    return _nothing_watches()
+    return nothing_watches()
 
 
-def _nothing_watches() -> bool:
+def nothing_watches() -> bool:
     """No dispatch mode, no functorch transform, no tracing, no forward-mode differentiation."""
     return _dispatch_modes() == 0 and _transform() is None and _trace() is None and forward_ad._current_level < 0
 

@@ -6,6 +6,7 @@ import math
 
 import torch
 
+from activefreq.ops._direct import runs_past_dispatcher
 from activefreq.ops._library import LIBRARY, check_shape, require
 from activefreq.ops._native import cpu, cuda, launch_arguments, pointer
 
@@ -32,24 +33,31 @@ def click_maps(clicks: torch.Tensor, size: tuple[int, int], radius: float = 5.0)
 
     Source: the disk encoding of click-based networks since RITM (Sofiiuk et al. 2021), radius 5.
     """
+    height, width = size
+    if not (clicks.dim() == 3 and clicks.shape[2] == 3 and height >= 0 and width >= 0 and 0 <= radius < math.inf):
+        _refuse(clicks, height, width, radius)
+    if runs_past_dispatcher(clicks) and not clicks.is_complex():
+        return _click_maps_cpu(clicks, height, width, radius)
+    require(not clicks.is_complex(), f"click_maps: clicks must be real, got {clicks.dtype}")
+    maps: torch.Tensor = torch.ops.activefreq.click_maps(clicks, int(height), int(width), float(radius))
+    return maps
+
+
+def _refuse(clicks: torch.Tensor, height: int, width: int, radius: float) -> None:
+    """Say what is wrong. Apart, because on a small tensor the messages would take longer than the drawing."""
     check_shape("click_maps", "clicks", clicks, ("B", "K", "3"))
     require(clicks.shape[2] == 3, f"click_maps: clicks must have shape (B, K, 3), got {tuple(clicks.shape)}")
-    require(not clicks.is_complex(), f"click_maps: clicks must be real, got {clicks.dtype}")
-    height, width = (int(n) for n in size)
     require(height >= 0 and width >= 0, f"click_maps: size must not be negative, got {(height, width)}")
-    require(math.isfinite(radius) and radius >= 0, f"click_maps: radius must be finite and >= 0, got {radius}")
-    maps: torch.Tensor = torch.ops.activefreq.click_maps(clicks, height, width, float(radius))
-    return maps
+    raise ValueError(f"click_maps: radius must be finite and >= 0, got {radius}")
 
 
 @torch.library.impl(LIBRARY, "click_maps", "CPU")
 def _click_maps_cpu(clicks: torch.Tensor, height: int, width: int, radius: float) -> torch.Tensor:
     points = clicks.to(torch.float32).contiguous()
-    maps = torch.empty((clicks.shape[0], 2, height, width), dtype=torch.float32)
+    batch, count, _ = points.shape
+    maps = torch.empty((batch, 2, height, width), dtype=torch.float32)
     if maps.numel():
-        cpu.click_maps(
-            pointer(points), pointer(maps), *points.shape[:2], height, width, radius, torch.get_num_threads()
-        )
+        cpu.click_maps(pointer(points), pointer(maps), batch, count, height, width, radius, torch.get_num_threads())
     return maps
 
 

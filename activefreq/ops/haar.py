@@ -91,10 +91,15 @@ _NAMES = ("ll", "lh", "hl", "hh")
 
 def _fit(bands: Sequence[torch.Tensor], size: Sequence[int]) -> bool:
     """Whether bands and size belong together: the quick form of `_check_bands`, which says what is wrong."""
-    if len(bands) != 4 or len(size) != 2 or any(band is None for band in bands):
+    if len(bands) != 4 or len(size) != 2:
         return False
-    ll, lh, hl, hh = (band.shape for band in bands)
-    return ll == lh == hl == hh and len(ll) >= 2 and ll[-2:] == ((size[0] + 1) // 2, (size[1] + 1) // 2)
+    ll, lh, hl, hh = bands
+    if ll is None or lh is None or hl is None or hh is None:
+        return False
+    shape = ll.shape
+    if not (lh.shape == shape and hl.shape == shape and hh.shape == shape) or len(shape) < 2:
+        return False
+    return shape[-2] == (size[0] + 1) // 2 and shape[-1] == (size[1] + 1) // 2
 
 
 def _check_bands(bands: Sequence[torch.Tensor], size: Sequence[int]) -> tuple[int, int]:
@@ -127,7 +132,7 @@ def _sizes_of(count: int) -> str:
 def _analyse(x: torch.Tensor, repeat: bool) -> Bands:
     """The transform of a contiguous float32 or float64 tensor."""
     *outer, height, width = x.shape
-    ll = x.new_empty((*outer, (height + 1) // 2, (width + 1) // 2))
+    ll = torch.empty((*outer, (height + 1) // 2, (width + 1) // 2), dtype=x.dtype)
     bands = (ll, torch.empty_like(ll), torch.empty_like(ll), torch.empty_like(ll))
     if count := x.numel():
         call = cpu.haar_dwt2 if x.dtype is torch.float32 else cpu.haar_dwt2_double
@@ -138,12 +143,13 @@ def _analyse(x: torch.Tensor, repeat: bool) -> Bands:
 
 def _synthesise(bands: Sequence[torch.Tensor], height: int, width: int, repeat: bool) -> torch.Tensor:
     """The inverse of contiguous float32 or float64 bands."""
-    first = bands[0]
-    y = first.new_empty((*first.shape[:-2], height, width))
-    if y.numel():
+    ll, lh, hl, hh = bands
+    *outer, _, _ = ll.shape
+    y = torch.empty((*outer, height, width), dtype=ll.dtype)
+    if count := y.numel():
         call = cpu.haar_idwt2 if y.dtype is torch.float32 else cpu.haar_idwt2_double
-        planes = y.numel() // (height * width)
-        call(*map(pointer, bands), pointer(y), planes, height, width, repeat, torch.get_num_threads())
+        addresses = ll.data_ptr(), lh.data_ptr(), hl.data_ptr(), hh.data_ptr(), y.data_ptr()
+        call(*addresses, count // (height * width), height, width, repeat, torch.get_num_threads())
     return y
 
 
