@@ -10,22 +10,28 @@ from activefreq.crops import component_at, last_clicks
 __all__ = ["monotone", "progressive_merge"]
 
 
-def monotone(previous: torch.Tensor, probability: torch.Tensor, clicks: torch.Tensor) -> torch.Tensor:
-    """A positive click never removes area, a negative click never adds any, at whatever threshold.
+def monotone(
+    previous: torch.Tensor, probability: torch.Tensor, clicks: torch.Tensor, threshold: float = 0.5
+) -> torch.Tensor:
+    """A positive click never removes area, a negative click never adds any.
 
-    max(previous, probability) where the newest click is positive, min(previous, probability) where it is negative.
+    Pixels that the answer moves across the threshold against the newest click keep their previous probability; all
+    others take the answer's, which the network then sees as it gave it.
 
     Args:
         previous: (B, H, W) probabilities before the click.
         probability: (B, H, W) the network's answer.
         clicks: (B, K, 3) of (y, x, label), label -1 padding; images without a click keep the answer.
+        threshold: of both masks.
 
     Returns:
         (B, H, W) probabilities.
     """
     label = last_clicks(clicks)[0][:, 2].view(-1, 1, 1)
-    bounded = torch.where(label == POSITIVE, torch.maximum(previous, probability), torch.minimum(previous, probability))
-    return torch.where((label == POSITIVE) | (label == NEGATIVE), bounded, probability)
+    before, after = previous > threshold, probability > threshold
+    lost, added = before & ~after, after & ~before
+    against = (lost & (label == POSITIVE)) | (added & (label == NEGATIVE))
+    return torch.where(against, previous, probability)
 
 
 def progressive_merge(

@@ -31,6 +31,7 @@ FIRST_STAGE: dict[str, Variant] = {
     "keep outside from click 11": (Steps(refine=False, keep_outside_from=11), None),
     "keep outside from click 2": (Steps(refine=False, keep_outside_from=2), None),
     "monotone clicks": (Steps(refine=False, monotone=True), None),
+    "target crop, monotone clicks": (Steps(refine=False, target_crop=True, monotone=True), None),
     "progressive merge": (Steps(refine=False, progressive_merge=True), None),
     "network input 256": (Steps(refine=False), 256),
     "network input 288": (Steps(refine=False), 288),
@@ -51,6 +52,11 @@ def variants(predictor: FreqFormerPredictor) -> dict[str, Variant]:
     return FIRST_STAGE | (SECOND_STAGE if predictor.network.refine_layer is not None else {})
 
 
+def clicks_to(iou: float, curve: list[float]) -> int:
+    """1-based number of the first click with at least this IoU, the number of clicks where there is none."""
+    return next((k for k, value in enumerate(curve, 1) if value >= iou), len(curve))
+
+
 def measure(predictor: FreqFormerPredictor, dataset: Any, strategy: str, batch_size: int) -> dict[str, Any]:
     """NoC, NoF, mIoU and time of one evaluation."""
     result = af.evaluate(predictor, dataset, strategy=strategy, batch_size=batch_size)
@@ -59,6 +65,7 @@ def measure(predictor: FreqFormerPredictor, dataset: Any, strategy: str, batch_s
         "objects": len(result.results),
         "noc": {str(key): value for key, value in result.noc.items()},
         "nof": {str(key): value for key, value in result.nof.items()},
+        "clicks_to_90": [clicks_to(0.90, curve) for curve in result.ious.tolist()],
         "miou": [float(value) for value in result.miou[:5]],
         "milliseconds_per_click": 1e3 * result.seconds_per_click,
     }
@@ -74,7 +81,7 @@ def show(rows: list[dict[str, Any]]) -> None:
     Console(width=140).print(table)
 
 
-def main() -> None:
+def main(command: list[str] | None = None) -> None:
     """Parse the command line, evaluate every variant, print, store after each."""
     parser = argparse.ArgumentParser(description="effect of each step around the network on NoC")
     parser.add_argument("--model", default="freqformer-isic2017", help="weights: a name or a path")
@@ -86,7 +93,7 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--json", type=Path, help="store rows, settings and machine here")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(command)
     torch.set_num_threads(arguments.threads)
     dataset = open_dataset(arguments.data, split=arguments.split, limit=arguments.limit)
     trained = load(arguments.model)

@@ -11,6 +11,8 @@ import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
 
 from bench import speed_tables
 from bench.speed_tables import markdown, stored
@@ -73,10 +75,45 @@ def cost() -> str:
     return markdown(header, [*rows, ["*the paper's FreqFormer (its Table 3)*", "9.20 M", "", "", "2.67"]])
 
 
+def refinement() -> str:
+    """What each step around the network does to NoC@80/85/90 and the time of a click."""
+    record = stored("refinement-val")
+    rows, machine = record["rows"], record["machine"]
+    strategies = list(dict.fromkeys(row["strategy"] for row in rows))
+    header = ["step"]
+    for strategy in strategies:
+        header += [f"`{strategy}`: NoC@80", "NoC@85", "NoC@90", "NoF@90", "ΔNoC@90"]
+    lines = []
+    for name in dict.fromkeys(row["variant"] for row in rows):
+        of = {row["strategy"]: row for row in rows if row["variant"] == name}
+        cells = [name]
+        for strategy in strategies:
+            row = of[strategy]
+            cells += [*(f"{row['noc'][key]:.2f}" for key in ("80", "85", "90")), str(row["nof"]["90"])]
+            cells.append(_difference(row, next(other for other in rows if other["strategy"] == strategy)))
+        lines.append(cells)
+    summary = record["summary"]
+    return markdown(header, lines) + (
+        f"\n\n{rows[0]['objects']} objects of the {summary['split']} split, `{summary['model']}`, "
+        f"{machine['processor']}, torch {machine['torch']}, commit {machine['commit']}, {machine['time'][:10]}, "
+        f"batch {summary['batch_size']}. ±: standard error of the difference to the first row, object by object."
+    )
+
+
+def _difference(row: dict[str, Any], first: dict[str, Any]) -> str:
+    """Mean and standard error of the clicks to an IoU of 0.90 beyond those of `first`, over the same objects."""
+    pairs = zip(row["clicks_to_90"], first["clicks_to_90"], strict=True)
+    differences = [ours - theirs for ours, theirs in pairs]
+    if row is first or len(differences) < 2:
+        return ""
+    return f"{mean(differences):+.2f} ± {stdev(differences) / len(differences) ** 0.5:.2f}"
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "isic2017": isic2017,
     "mask-sources": mask_sources,
     "cost": cost,
+    "refinement": refinement,
     "click": speed_tables.click,
     "operators": speed_tables.operators,
     "region-operators": speed_tables.region_operators,
