@@ -1,4 +1,4 @@
-"""A progress bar on standard error, silent where that is no terminal."""
+"""Progress bars on standard error."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from rich.progress import Progress as Bar
 if TYPE_CHECKING:
     from activefreq.evaluation import Progress
 
-__all__ = ["EvaluationBar"]
+__all__ = ["EvaluationBar", "TrainingBar"]
 
 
 class EvaluationBar:
-    """One line per strategy: objects done, clicks made, time left."""
+    """One line per strategy: objects done, clicks made, time left. Silent where standard error is no terminal."""
 
     def __init__(self) -> None:
         console = Console(stderr=True)
@@ -47,3 +47,44 @@ class EvaluationBar:
     def __call__(self, progress: Progress) -> None:
         """Show how far the strategy begun last is."""
         self._bar.update(self._task, total=progress.total, completed=progress.finished, clicks=progress.clicks)
+
+
+class TrainingBar:
+    """One line for all steps of a run.
+
+    Args:
+        epochs: of the run.
+        hidden: show nothing, as processes other than the first do.
+    """
+
+    def __init__(self, epochs: int, hidden: bool = False) -> None:
+        self._epochs = epochs
+        self._bar = Bar(
+            TextColumn("epoch {task.fields[epoch]}/" + str(epochs)),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("loss {task.fields[loss]:.4f}"),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+            disable=hidden,
+        )
+        self._task = self._bar.add_task("train", total=None, epoch=0, loss=float("nan"))
+
+    def __enter__(self) -> TrainingBar:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def stop(self) -> None:
+        """Leave the terminal to what is printed next."""
+        self._bar.stop()
+
+    def __call__(self, epoch: int, step: int, steps: int, loss: float) -> None:
+        """See `activefreq.training.loop.Progress`."""
+        self._bar.update(
+            self._task, total=self._epochs * steps, completed=epoch * steps + step, epoch=epoch + 1, loss=loss
+        )

@@ -7,13 +7,15 @@ import math
 import torch
 import torch.nn.functional as F
 
+from activefreq.training.chance import Chance
+
 __all__ = ["augment"]
 
 
 def augment(
     images: torch.Tensor,
     masks: torch.Tensor,
-    generator: torch.Generator,
+    chance: Chance,
     scale: tuple[float, float] = (0.75, 1.25),
     rotation: float = math.pi,
     brightness: float = 0.2,
@@ -25,9 +27,9 @@ def augment(
     at a random place, one scaled down is continued by reflection.
 
     Args:
-        images: (B, 3, H, W) float in [0, 1].
-        masks: (B, H, W) int8 of 1, 0, -1.
-        generator: where chance comes from.
+        images: (B, 3, H, W) float in [0, 1], on any device.
+        masks: (B, H, W) int8 of 1, 0, -1, there too.
+        chance: of these images, on their device.
         scale: range of the magnification.
         rotation: largest angle either way, radians. Dermoscopy has no upright, so the default is any angle.
         brightness: brightness and contrast change by at most this fraction.
@@ -35,13 +37,9 @@ def augment(
             bounding box, shifted by up to a tenth. The network then knows what a crop looks like.
 
     Returns:
-        Images in [0, 1] and masks of the same shapes.
+        Images in [0, 1] and masks of the same shapes, on the device of `images`.
     """
-    batch = images.shape[0]
-
-    def uniform(low: float, high: float) -> torch.Tensor:
-        return torch.rand(batch, generator=generator) * (high - low) + low
-
+    batch, uniform = images.shape[0], chance.uniform
     factor, angle = uniform(*scale), uniform(-rotation, rotation)
     mirror = torch.where(uniform(0, 1) < 0.5, -1.0, 1.0)
     # The window has side 1 / factor of the image; it may move while it stays inside, or by 10 % where it is larger.

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from activefreq import ops
+from activefreq.training.chance import Chance
 
 __all__ = ["corrective_clicks", "initial_clicks"]
 
@@ -13,37 +14,37 @@ _BORDER_WIDTH = 0.08  # of the image's longer side: how far outside the object "
 
 
 def _draw(
-    candidates: torch.Tensor, label: torch.Tensor | int, wanted: torch.Tensor, generator: torch.Generator
+    candidates: torch.Tensor, label: torch.Tensor | int, wanted: torch.Tensor, share: torch.Tensor
 ) -> torch.Tensor:
     """Clicks on uniformly drawn pixels of each mask.
+
+    Of n candidates in raster order, the one numbered floor(share n) is taken: integers, the same on every device.
 
     Args:
         candidates: (B, H, W) bool.
         label: of the clicks, one number or (B,).
         wanted: (B, N) bool: which of N clicks are wanted.
-        generator: where chance comes from.
+        share: (B, N) in [0, 1), the draws.
 
     Returns:
         (B, N, 3) int64; padding (-1) where a click is not wanted or no pixel is a candidate.
     """
-    width, flat = candidates.shape[-1], candidates.flatten(1)
-    some = flat.any(dim=1, keepdim=True)
-    odds = torch.where(some, flat, True).to(torch.float32)  # multinomial refuses rows of zeros
-    pixel = torch.multinomial(odds, wanted.shape[1], replacement=True, generator=generator)
-    labels = torch.as_tensor(label).view(-1, 1).expand_as(pixel)
+    width, rank = candidates.shape[-1], candidates.flatten(1).cumsum(dim=1, dtype=torch.int32)
+    count = rank[:, -1:]
+    number = (share.double() * count).floor().to(torch.int32) + 1
+    pixel = torch.searchsorted(rank, number)
+    labels = torch.as_tensor(label, device=candidates.device).view(-1, 1).expand_as(pixel)
     clicks = torch.stack([pixel // width, pixel % width, labels], dim=-1)
-    return torch.where((wanted & some).unsqueeze(-1), clicks, -1)
+    return torch.where((wanted & (count > 0)).unsqueeze(-1), clicks, -1)
 
 
-def _count(batch: int, largest: int, decay: float, smallest: int, generator: torch.Generator) -> torch.Tensor:
-    """(B,) counts from `smallest` to `largest`, each `decay` times as likely as the one before."""
-    odds = decay ** torch.arange(largest - smallest + 1, dtype=torch.float64)
-    return torch.multinomial(odds, batch, replacement=True, generator=generator) + smallest
+def _count(share: torch.Tensor, largest: int, decay: float, smallest: int) -> torch.Tensor:
+    """(B,) counts from `smallest` to `largest`, each `decay` times as likely as the one before; draws in [0, 1)."""
+    odds = decay ** torch.arange(largest - smallest + 1, dtype=torch.float64, device=share.device)
+    return torch.bucketize(share.double(), (odds.cumsum(0) / odds.sum())[:-1], right=True) + smallest
 
 
-def initial_clicks(
-    target: torch.Tensor, generator: torch.Generator, most: int = 24, decay: float = 0.8
-) -> torch.Tensor:
+def initial_clicks(target: torch.Tensor, chance: Chance, most: int = 24, decay: float = 0.8) -> torch.Tensor:
     """Random clicks to start from, before the network has said anything.
 
     The first positive click lies deep in the object (distance over max / 1.7), the others anywhere in it. Negative
@@ -51,14 +52,14 @@ def initial_clicks(
 
     Args:
         target: (B, H, W) of 1, 0, -1.
-        generator: where chance comes from.
+        chance: of these images, on their device.
         most: most clicks of either label.
         decay: each further click is this much less likely.
 
     Returns:
-        (B, K, 3) int64 of (y, x, label) with -1 padding.
+        (B, 2 most, 3) int64 of (y, x, label) with -1 padding.
     """
-    batch, height, width = target.shape
+    height, width = target.shape[-2:]
     inside, outside = target == 1, target == 0
     depth = ops.squared_distance(inside)
     centre = inside & (depth.double() > depth.flatten(1).amax(1).view(-1, 1, 1) / 1.7**2)
@@ -67,26 +68,30 @@ def initial_clicks(
     background = F.pad(~inside, (reach + 1,) * 4, value=True)
     away = ops.squared_distance(background)[:, reach + 1 : -reach - 1, reach + 1 : -reach - 1]
     border = outside & (away <= reach**2)
-    positive = _count(batch, most, decay, 1, generator)
-    negative = _count(batch, most, decay, 0, generator)
-    order = torch.arange(most)
-    clicks = [_draw(centre, 1, (positive > 0).view(-1, 1), generator)]
-    if positive.max() > 1:
-        clicks.append(_draw(inside, 1, positive.view(-1, 1) > order[1 : positive.max()], generator))
-    if negative.max() > 0:
-        wanted = negative.view(-1, 1) > order[: negative.max()]
-        near = torch.rand(wanted.shape, generator=generator) < 0.5
-        clicks += [_draw(border, 0, wanted & near, generator), _draw(outside, 0, wanted & ~near, generator)]
+    positive = _count(chance.uniform(0, 1), most, decay, 1).view(-1, 1)
+    negative = _count(chance.uniform(0, 1), most, decay, 0).view(-1, 1)
+    order = torch.arange(most, device=target.device)
+    first, others = chance.uniform(0, 1, 1), chance.uniform(0, 1, most - 1)
+    share, near = chance.uniform(0, 1, most), chance.uniform(0, 1, most) < 0.5
+    clicks = [
+        _draw(centre, 1, positive > 0, first),
+        _draw(inside, 1, positive > order[1:], others),
+        torch.where(
+            near.unsqueeze(-1),
+            _draw(border, 0, negative > order, share),
+            _draw(outside, 0, negative > order, share),
+        ),
+    ]
     return torch.cat(clicks, dim=1)
 
 
-def corrective_clicks(probability: torch.Tensor, target: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+def corrective_clicks(probability: torch.Tensor, target: torch.Tensor, chance: Chance) -> torch.Tensor:
     """One click per image on the larger error: a random pixel of {distance > max / 2}.
 
     Args:
         probability: (B, H, W).
         target: (B, H, W) of 1, 0, -1.
-        generator: where chance comes from.
+        chance: of these images, on their device.
 
     Returns:
         (B, 1, 3) int64; padding where nothing is wrong.
@@ -98,4 +103,5 @@ def corrective_clicks(probability: torch.Tensor, target: torch.Tensor, generator
     positive = depth_missed > depth_extra
     depth = torch.where(positive.view(-1, 1, 1), missed, extra)
     candidates = (depth > 0) & (4 * depth > torch.maximum(depth_missed, depth_extra).view(-1, 1, 1))
-    return _draw(candidates, positive.long(), torch.ones(len(positive), 1, dtype=torch.bool), generator)
+    share = chance.uniform(0, 1, 1)
+    return _draw(candidates, positive.long(), torch.ones_like(share, dtype=torch.bool), share)

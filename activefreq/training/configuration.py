@@ -26,6 +26,8 @@ _LEAST = {
 class TrainingConfig:
     """Settings of `train`. The defaults are the paper's (section 4.1) where it says; they assume a warm start."""
 
+    stage: str = "coarse"
+    """coarse: the network alone. refine: its refine layer, the rest frozen. both: together, their losses added."""
     epochs: int = 120
     """Passes over the training split."""
     batch_size: int = 16
@@ -43,7 +45,8 @@ class TrainingConfig:
     average: float = 0.0
     """Decay per step of the running mean of the weights that is validated and kept; 0 keeps the weights themselves."""
     crop: int = 224
-    """Side in pixels at which the network trains; may differ from its input_size."""
+    """Side in pixels at which images are held. The coarse stage trains at it, whatever the network's input_size; the
+    others resize to that, and cut focus crops from these pixels."""
     zoom: float = 0.0
     """Share of the images that are cropped around the object, as the predictor's target crop does."""
     most_clicks: int = 24
@@ -69,6 +72,8 @@ class TrainingConfig:
                 raise ValueError(f"train: {name} must be at least {least}, got {getattr(self, name)}")
         if not 0 < self.click_decay <= 1:
             raise ValueError(f"train: click_decay must lie in (0, 1], got {self.click_decay}")
+        if self.stage not in ("coarse", "refine", "both"):
+            raise ValueError(f"train: stage must be coarse, refine or both, got {self.stage!r}")
         if self.schedule not in ("step", "cosine"):
             raise ValueError(f"train: schedule must be step or cosine, got {self.schedule!r}")
         if not self.learning_rate > 0:

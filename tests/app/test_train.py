@@ -1,8 +1,15 @@
+import json
+
 import pytest
 import torch
+from PIL import Image
+from tensorboard.backend.event_processing import event_accumulator
+from transformers import SegformerConfig, SegformerModel
 
 from activefreq.app.command_line import main
-from activefreq.training import loop
+from activefreq.data import Phantom
+from activefreq.predictor import load
+from activefreq.training.steps import CoarseStep
 
 OPTIONS = ["train", "--data", "phantom", "--limit", "4", "--batch-size", "2", "--crop", "32", "--input-size", "32"]
 SHORT = [*OPTIONS, "--epochs", "1", "--validate-every", "0"]
@@ -17,7 +24,40 @@ def run(arguments):
 def test_trains_and_says_where_the_weights_are(tmp_path, capsys):
     assert run([*SHORT, "--out", tmp_path / "a"]) == 0
     assert f"weights: {tmp_path / 'a' / 'model.safetensors'}" in capsys.readouterr().out
-    assert run([*SHORT, "--out", tmp_path / "b", "--start-from", tmp_path / "a"]) == 0
+    assert run([*SHORT, "--out", tmp_path / "b", "--start-from", tmp_path / "a", "--stage", "refine"]) == 0
+    assert "seconds per epoch: " in capsys.readouterr().out
+    assert load(tmp_path / "a").network.refine_layer is None
+    assert load(tmp_path / "b").network.refine_layer is not None
+
+
+def test_encoder_from_a_folder(tmp_path, capsys):
+    published = SegformerModel(SegformerConfig(hidden_sizes=[32, 64, 160, 256], num_attention_heads=[1, 2, 5, 8]))
+    published.save_pretrained(tmp_path / "published")
+    assert run([*SHORT, "--out", tmp_path / "a", "--encoder-from", tmp_path / "published"]) == 0
+    said = capsys.readouterr().out
+    start = load(tmp_path / "a").history["encoder_from"]
+    assert f"encoder: {len(start['loaded'])} tensors from" in said
+    assert len(start["loaded"]) > 2 * len(start["kept"]) > 0
+    assert start["source"] == "published"  # no path of this machine
+
+
+def test_validates_and_draws(tmp_path):
+    data, out = tmp_path / "data", tmp_path / "out"
+    rows = ["stem,split"]
+    for i, sample in enumerate(Phantom("train", size=(32, 32), limit=3)):
+        for folder, pixels in (("images", sample.image), ("masks", (sample.mask == 1).astype("uint8") * 255)):
+            (data / folder).mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels).save(data / folder / f"{i}.png")
+        rows.append(f"{i},{'val' if i == 2 else 'train'}")
+    (data / "split.csv").write_text("\n".join(rows))
+    options = [*OPTIONS[:1], *OPTIONS[5:], "--data", data, "--epochs", "1", "--validate-every", "1", "--threads", "1"]
+    assert run([*options, "--out", out]) == 0
+    figures = json.loads((out / "log.jsonl").read_text())
+    assert {"noc80", "noc85", "noc90", "seconds"} <= figures.keys()
+    events = event_accumulator.EventAccumulator(str(out / "tensorboard"))
+    events.Reload()
+    (picture,) = events.Images("validation/pictures")
+    assert (picture.width, picture.height) == (64, 32)  # one object, two panels
 
 
 def test_errors_are_one_line(tmp_path, capsys):
@@ -25,6 +65,12 @@ def test_errors_are_one_line(tmp_path, capsys):
     assert "train: unknown model 'unet'; there is: freqformer" in capsys.readouterr().err
     assert run([*SHORT, "--out", tmp_path, "--split", "holdout"]) == 2
     assert "phantom has no split 'holdout'" in capsys.readouterr().err
+    assert run([*SHORT, "--out", tmp_path, "--stage", "third"]) == 2
+    assert "train: stage must be coarse, refine or both, got 'third'" in capsys.readouterr().err
+    assert run([*SHORT, "--out", tmp_path, "--threads", "0"]) == 2
+    assert "train: --threads must be at least 1, got 0" in capsys.readouterr().err
+    assert run([*SHORT, "--out", tmp_path, "--start-from", "freqformer-isic2017", "--encoder-from", "x"]) == 2
+    assert "train: --start-from brings an encoder of its own" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []  # nothing was written
 
 
@@ -55,8 +101,8 @@ def test_ctrl_c_says_what_is_kept(tmp_path, capsys, monkeypatch):
             raise KeyboardInterrupt
         return step(*_)
 
-    step = loop.train_step
-    monkeypatch.setattr(loop, "train_step", interrupted)
+    step = CoarseStep.forward
+    monkeypatch.setattr(CoarseStep, "forward", interrupted)
     options = [*OPTIONS, "--epochs", "2", "--validate-every", "0", "--out", tmp_path]
     assert run(options) == 130
     assert "the same command with --resume goes on" in capsys.readouterr().err

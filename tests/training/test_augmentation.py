@@ -1,6 +1,11 @@
 import torch
 
 from activefreq.training.augmentation import augment
+from activefreq.training.chance import Chance
+
+
+def chance(seed, batch):
+    return Chance(torch.Generator().manual_seed(seed), batch)
 
 
 def test_image_and_mask_move_together():
@@ -8,7 +13,7 @@ def test_image_and_mask_move_together():
     mask = torch.zeros(8, 64, 64, dtype=torch.int8)
     mask[:, 10:30, 20:50] = 1
     images = mask.unsqueeze(1).repeat(1, 3, 1, 1).float()
-    moved, moved_masks = augment(images, mask, torch.Generator().manual_seed(0), brightness=0.0)
+    moved, moved_masks = augment(images, mask, chance(0, 8), brightness=0.0)
     assert moved.shape == images.shape
     assert moved_masks.shape == mask.shape
     sharp = (moved[:, 0] < 0.1) | (moved[:, 0] > 0.9)
@@ -18,10 +23,9 @@ def test_image_and_mask_move_together():
 
 
 def test_range_ignore_and_repeatability():
-    generator = torch.Generator().manual_seed(3)
     images, masks = torch.rand(4, 3, 32, 32), torch.randint(-1, 2, (4, 32, 32), dtype=torch.int8)
-    moved, moved_masks = augment(images, masks, generator)
-    again, _ = augment(images, masks, torch.Generator().manual_seed(3))
+    moved, moved_masks = augment(images, masks, chance(3, 4))
+    again, _ = augment(images, masks, chance(3, 4))
     assert torch.equal(moved, again)
     assert moved.min() >= 0
     assert moved.max() <= 1
@@ -33,7 +37,7 @@ def test_zoom_frames_the_object():
     mask = torch.zeros(16, 96, 96, dtype=torch.int8)
     mask[:-1, 60:84, 8:24] = 1
     images = torch.rand(16, 3, 96, 96)
-    _, moved = augment(images, mask, torch.Generator().manual_seed(0), zoom=1.0, rotation=0.0)
+    _, moved = augment(images, mask, chance(0, len(mask)), zoom=1.0, rotation=0.0)
     found = moved[:-1] == 1
     heights = found.any(dim=2).sum(dim=1)
     assert (heights >= 0.4 * 96).all()

@@ -1,5 +1,6 @@
 import torch
 
+from activefreq.training.chance import Chance
 from activefreq.training.click_sampling import corrective_clicks, initial_clicks
 
 
@@ -11,11 +12,10 @@ def disc(size, radius):
 def test_initial_clicks_lie_where_their_label_says():
     target = torch.stack([disc(40, 12), disc(40, 5), torch.zeros(40, 40, dtype=torch.int8)])
     target[0, 0] = -1
-    generator = torch.Generator().manual_seed(1)
-    rounds = [initial_clicks(target, generator) for _ in range(8)]
+    chance = Chance(torch.Generator().manual_seed(1), 3)
+    rounds = [initial_clicks(target, chance) for _ in range(8)]
     assert all(clicks.shape[0] == 3 for clicks in rounds)
-    longest = max(clicks.shape[1] for clicks in rounds)
-    clicks = torch.cat([torch.nn.functional.pad(c, (0, 0, 0, longest - c.shape[1]), value=-1) for c in rounds], dim=1)
+    clicks = torch.cat(rounds, dim=1)
     seen = 0
     for image in range(3):
         for y, x, label in clicks[image].tolist():
@@ -32,7 +32,7 @@ def test_initial_clicks_lie_where_their_label_says():
 
 def test_same_generator_same_clicks():
     target = disc(32, 9).repeat(4, 1, 1)
-    first, second = (initial_clicks(target, torch.Generator().manual_seed(7)) for _ in range(2))
+    first, second = (initial_clicks(target, Chance(torch.Generator().manual_seed(7), 4)) for _ in range(2))
     assert torch.equal(first, second)
 
 
@@ -40,11 +40,11 @@ def test_corrective_click_goes_to_the_larger_error():
     target = disc(41, 10).unsqueeze(0)
     nothing = torch.zeros(1, 41, 41)
     everything = torch.ones(1, 41, 41)
-    generator = torch.Generator().manual_seed(0)
-    y, x, label = corrective_clicks(nothing, target, generator)[0, 0].tolist()
+    chance = Chance(torch.Generator().manual_seed(0), 1)
+    y, x, label = corrective_clicks(nothing, target, chance)[0, 0].tolist()
     assert label == 1
     assert target[0, y, x] == 1
-    y, x, label = corrective_clicks(everything, target, generator)[0, 0].tolist()
+    y, x, label = corrective_clicks(everything, target, chance)[0, 0].tolist()
     assert label == 0
     assert target[0, y, x] == 0
-    assert corrective_clicks((target == 1).float(), target, generator)[0, 0].tolist() == [-1, -1, -1]
+    assert corrective_clicks((target == 1).float(), target, chance)[0, 0].tolist() == [-1, -1, -1]

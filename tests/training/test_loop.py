@@ -8,8 +8,11 @@ import torch
 from activefreq.data import Phantom
 from activefreq.models import FreqFormer, load_network
 from activefreq.models.checkpoint import read_tensors
+from activefreq.training.chance import Chance
 from activefreq.training.configuration import TrainingConfig
-from activefreq.training.loop import load_pixels, train, train_step
+from activefreq.training.loop import train
+from activefreq.training.pixels import load_pixels
+from activefreq.training.steps import CoarseStep
 from activefreq.training.weight_average import WeightAverage
 
 CONFIG = TrainingConfig(
@@ -144,12 +147,12 @@ def test_validation_chooses_the_best_epoch(samples, tmp_path):
 def test_learns_one_batch_by_heart(samples):
     net = network().train()
     images, masks = load_pixels(samples, 32)
-    config = replace(CONFIG, iterations=0)
+    step = CoarseStep(net, replace(CONFIG, iterations=0))
     optimizer = torch.optim.Adam(net.parameters(), lr=1e-2)
     losses = []
     for _ in range(50):
-        generator = torch.Generator().manual_seed(0)  # the same clicks every time
-        loss = train_step(net, images[:4].float() / 255, masks[:4], config, generator)
+        chance = Chance(torch.Generator().manual_seed(0), 4)  # the same clicks every time
+        loss = step(images[:4].float() / 255, masks[:4], chance)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
