@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from activefreq.acselect import printed_name
 from activefreq.evaluation.bootstrap import RESAMPLES, Interval, paired_difference
 from activefreq.evaluation.metrics import clicks_to_reach, percent
 from activefreq.evaluation.results import Evaluation
@@ -33,7 +34,7 @@ class Comparison:
 
     def table(self) -> str:
         """One line per threshold, as plain text."""
-        lines = [f"{self.evaluation} against {self.baseline}, {self.objects} objects"]
+        lines = [f"{printed_name(self.evaluation)} against {printed_name(self.baseline)}, {self.objects} objects"]
         lines += [
             f"  NoC@{key}  {interval}  fewer clicks on {self.fewer[key]}, more on {self.more[key]}"
             for key, interval in self.noc.items()
