@@ -9,7 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from activefreq import acselect, nn, ops, reference
+    from activefreq import acselect, evaluation, nn, ops, reference
     from activefreq.evaluation import Evaluation, evaluate
     from activefreq.models.freqformer import FreqFormer
     from activefreq.nn import FreqBlock, FreqModule, GlobalFilter
@@ -26,6 +26,7 @@ __all__ = [
     "__version__",
     "acselect",
     "evaluate",
+    "evaluation",
     "load",
     "nn",
     "ops",

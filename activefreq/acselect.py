@@ -37,8 +37,10 @@ from activefreq.ops.select_click import Selection, select_click
 from activefreq.reference.click_rule import PLACEMENTS, READINGS, STRATEGIES, ClickRule
 from activefreq.reference.fixed_point import ONE
 from activefreq.reference.region_table import region_table
+from activefreq.strategies import AskingStrategy, Grouped, LookAhead, Seed, Strategy
 
 __all__ = [
+    "FURTHER_STRATEGIES",
     "PLACEMENTS",
     "READINGS",
     "STRATEGIES",
@@ -46,37 +48,77 @@ __all__ = [
     "Selection",
     "Strategy",
     "make_strategy",
+    "printed_name",
     "region_scores",
+    "strategy_options",
 ]
 
-Seed = int | torch.Tensor
-Strategy = Callable[[torch.Tensor, torch.Tensor, torch.Tensor | None, Seed], Selection]
-"""f(prob, target, clicked, seed) -> Selection, with the tensors of `activefreq.ops.select_click`."""
+FURTHER_STRATEGIES: dict[str, tuple[type[Grouped | LookAhead], dict[str, Any]]] = {
+    "grouped": (Grouped, {}),
+    "look-ahead": (LookAhead, {}),
+    "look-ahead-bound": (LookAhead, {"gain": "true", "among": "errors"}),
+}
+"""Strategies beyond those of `select_click`: the class behind each name, and the options that the name fixes."""
 
 
-def make_strategy(strategy: str | Callable[..., Selection], **options: Any) -> Strategy:  # noqa: ANN401 - ClickRule checks them
-    """A click strategy as a function of (prob, target, clicked, seed).
+def printed_name(strategy: str) -> str:
+    """A strategy's name as tables and charts show it: it says where clicks were chosen by the truth, as a bound."""
+    return f"{strategy} (a bound: uses the truth)" if strategy == "look-ahead-bound" else strategy
 
-    Args:
-        strategy: one of `STRATEGIES`, or a function f(prob, target, clicked) -> Selection of your own.
-        options: for a name, the other options of `activefreq.ops.select_click` (threshold, reading, …); its defaults
-            hold where an option is not given. A function takes none.
 
-    Returns:
-        The strategy. For a function of your own, its answer is checked and the seed is dropped.
+def strategy_options(strategy: str) -> list[str]:
+    """The options that `make_strategy` takes for a strategy, sorted.
 
     Raises:
-        TypeError: an option that `select_click` does not have, options given with a function, or a function that
-            does not return a `Selection`.
+        ValueError: an unknown strategy.
+    """
+    if strategy in FURTHER_STRATEGIES:
+        made_by, fixed = FURTHER_STRATEGIES[strategy]
+        return sorted(set(inspect.signature(made_by).parameters) - set(fixed))
+    if strategy not in STRATEGIES:
+        names = ", ".join((*STRATEGIES, *FURTHER_STRATEGIES))
+        raise ValueError(f"make_strategy: strategy must be one of {names}, got {strategy!r}")
+    return sorted(set(inspect.signature(ClickRule).parameters) - {"strategy"})
+
+
+def make_strategy(
+    strategy: str | Callable[..., Selection] | AskingStrategy,
+    **options: Any,  # noqa: ANN401 - the strategy checks them
+) -> Strategy | AskingStrategy:
+    """A click strategy as `activefreq.evaluate` uses it.
+
+    Args:
+        strategy: one of `STRATEGIES` or `FURTHER_STRATEGIES`, a function f(prob, target, clicked) -> Selection of your
+            own, or an object of your own with a method `select_with` (`activefreq.strategies.AskingStrategy`).
+        options: for a name, the options of `strategy_options`: those of `activefreq.ops.select_click` (threshold,
+            reading, …), of `activefreq.strategies.Grouped` or of `LookAhead`. Defaults hold where one is not given.
+            What is not a name takes none.
+
+    Returns:
+        A function of (prob, target, clicked, seed), or an object with `select_with` for a strategy that asks the
+        network. For a function of your own, its answer is checked and the seed is dropped.
+
+    Raises:
+        TypeError: an option that the strategy does not have, options given with a function or object, or a function
+            that does not return a `Selection`.
         ValueError: an unknown strategy or an option out of range.
     """
-    if callable(strategy):
-        return _own_strategy(strategy, options)
-    known = set(inspect.signature(ClickRule).parameters) - {"strategy"}
-    if unknown := sorted(set(options) - known):
-        raise TypeError(f"make_strategy: unknown option {', '.join(unknown)}; there are {', '.join(sorted(known))}")
-    ClickRule(strategy, **options)  # raises now rather than at the first click
-    name = strategy
+    if isinstance(strategy, str):
+        return _named_strategy(strategy, options)
+    if options:
+        what = "a function" if not hasattr(strategy, "select_with") else "an object with select_with"
+        raise TypeError(f"make_strategy: {what} takes no options, got {', '.join(sorted(options))}")
+    return _own_strategy(strategy) if callable(strategy) and not hasattr(strategy, "select_with") else strategy
+
+
+def _named_strategy(name: str, options: dict[str, Any]) -> Strategy | AskingStrategy:
+    known = strategy_options(name)
+    if unknown := sorted(set(options) - set(known)):
+        raise TypeError(f"make_strategy: unknown option {', '.join(unknown)}; there are {', '.join(known)}")
+    if name in FURTHER_STRATEGIES:
+        made_by, fixed = FURTHER_STRATEGIES[name]
+        return made_by(**fixed, **options)
+    ClickRule(name, **options)  # raises now rather than at the first click
 
     def select(
         prob: torch.Tensor, target: torch.Tensor, clicked: torch.Tensor | None = None, seed: Seed = 0
@@ -86,9 +128,7 @@ def make_strategy(strategy: str | Callable[..., Selection], **options: Any) -> S
     return select
 
 
-def _own_strategy(function: Callable[..., Selection], options: dict[str, Any]) -> Strategy:
-    if options:
-        raise TypeError(f"make_strategy: a function takes no options, got {', '.join(sorted(options))}")
+def _own_strategy(function: Callable[..., Selection]) -> Strategy:
     name = getattr(function, "__name__", type(function).__name__)
 
     def select(

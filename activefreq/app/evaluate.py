@@ -47,6 +47,12 @@ def evaluate(
     placement: Annotated[
         str | None, typer.Option(help="acselect: distance, distance_error, …", rich_help_panel=CLICKS)
     ] = None,
+    strategy_option: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="NAME=VALUE, as weights=1,0,0; repeat for more", rich_help_panel=CLICKS, metavar="NAME=VALUE"
+        ),
+    ] = None,
     max_clicks: Annotated[int, typer.Option(help="clicks per object", rich_help_panel=CLICKS)] = 20,
     full_curve: Annotated[
         bool, typer.Option("--full-curve", help="run every click, as mIoU@k of papers needs", rich_help_panel=CLICKS)
@@ -68,7 +74,8 @@ def evaluate(
 
     Every object starts from an empty mask and is clicked until it is good.
     Strategies: largest (the field's rule), random, entropy, least-confidence,
-    acselect. The result folder gets metrics.json, objects.csv, clicks.jsonl
+    acselect (all), and grouped, look-ahead, look-ahead-bound (slow: 16 trials
+    per click; the bound uses the truth). The result folder gets metrics.json, objects.csv, clicks.jsonl
     (of several strategies each in its own folder) and report.html.
 
     \b
@@ -88,7 +95,7 @@ def evaluate(
     from activefreq.evaluation.storage import claim_folder
 
     options = {key: value for key, value in {"reading": reading, "placement": placement}.items() if value is not None}
-    strategies = _strategies(strategy, options)
+    strategies = _strategies(strategy, options, strategy_option or [])
     if threads is not None:
         if threads < 1:
             raise ValueError(f"evaluate: --threads must be at least 1, got {threads}")
@@ -140,17 +147,40 @@ def evaluate(
     _show(evaluations, report)
 
 
-def _strategies(text: str, acselect: dict[str, str]) -> dict[str, dict[str, str]]:
-    """Names and their options, checked before anything is loaded."""
-    from activefreq.acselect import STRATEGIES, make_strategy
+def _strategies(text: str, acselect: dict[str, str], further: list[str]) -> dict[str, dict[str, Any]]:
+    """Names and their options, checked before anything is loaded; an option goes to every strategy that has it."""
+    from activefreq.acselect import STRATEGIES, make_strategy, strategy_options
 
     names = list(STRATEGIES) if text == "all" else [name.strip() for name in text.split(",")]
-    chosen = {name: acselect if name == "acselect" else {} for name in names}
-    if acselect and "acselect" not in chosen:
+    if acselect and "acselect" not in names:
         raise ValueError(f"evaluate: --{' and --'.join(acselect)} belong to acselect, which --strategy does not name")
+    chosen: dict[str, dict[str, Any]] = {name: dict(acselect) if name == "acselect" else {} for name in names}
+    known = {name: set(strategy_options(name)) - {"threshold"} for name in names}
+    for option in further:
+        key, equals, value = option.partition("=")
+        if not equals:
+            raise ValueError(f"evaluate: --strategy-option must be NAME=VALUE, got {option!r}")
+        having = [name for name in names if key in known[name]]
+        if not having:
+            there_are = ", ".join(sorted(set().union(*known.values())))
+            raise ValueError(f"evaluate: --strategy-option {key}: no chosen strategy has it; there are {there_are}")
+        for name in having:
+            chosen[name][key] = _value(value)
     for name, options in chosen.items():
         make_strategy(name, **options)
     return chosen
+
+
+def _value(text: str) -> str | int | float | list[Any]:
+    """What an option's text stands for: a whole number, a number, several of them, or itself."""
+    if "," in text:
+        return [_value(part) for part in text.split(",")]
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
 
 
 def _open_predictor(model: str, device: str, steps: str | None) -> Predictor:
@@ -170,7 +200,7 @@ def _run(
     predictor: Predictor,
     dataset: Dataset,
     folder: Path,
-    strategies: dict[str, dict[str, str]],
+    strategies: dict[str, dict[str, Any]],
     settings: dict[str, Any],
     recorded: dict[str, Any],
 ) -> list[Evaluation]:

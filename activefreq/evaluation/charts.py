@@ -11,6 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from activefreq.acselect import printed_name
 from activefreq.evaluation.metrics import clicks_to_reach, percent
 from activefreq.evaluation.results import Evaluation
 
@@ -27,7 +28,8 @@ def iou_chart(evaluations: Sequence[Evaluation]) -> bytes:
     axes = figure.add_subplot()
     for evaluation, colour in zip(evaluations, _colours(evaluations), strict=True):
         k = np.arange(1, evaluation.max_clicks + 1)
-        axes.plot(k, evaluation.miou, color=colour, linewidth=1.8, marker="o", markersize=3, label=evaluation.strategy)
+        name = printed_name(evaluation.strategy)
+        axes.plot(k, evaluation.miou, color=colour, linewidth=1.8, marker="o", markersize=3, label=name)
     axes.axhline(max(evaluations[0].thresholds), color=INK, linewidth=0.8, linestyle=(0, (2, 3)))
     axes.set_xlabel("clicks k", color=INK)
     axes.set_ylabel("mIoU@k", color=INK)
@@ -52,7 +54,7 @@ def clicks_chart(evaluations: Sequence[Evaluation]) -> bytes:
         axes.bar([last + 2], [counts[0]], color=NEVER, width=0.82)
         steps = _steps(last)
         axes.set_xticks([*steps, last + 2], [*(str(k) for k in steps), "never"])
-        axes.set_title(evaluation.strategy, loc="left", fontsize=9, color=colour, pad=2)
+        axes.set_title(printed_name(evaluation.strategy), loc="left", fontsize=9, color=colour, pad=2)
         axes.yaxis.set_major_locator(MaxNLocator(3, integer=True))
         _plain(axes)
     panels[-1].set_xlabel(f"clicks until IoU ≥ {percent(threshold)} %", color=INK)

@@ -18,6 +18,7 @@ from activefreq.evaluation.loop import ClickLoop
 from activefreq.evaluation.objects import ObjectResult
 from activefreq.evaluation.results import Evaluation, summarise
 from activefreq.evaluation.timing import peak_memory
+from activefreq.strategies import AskingStrategy
 
 if TYPE_CHECKING:  # only the type: it would load the networks
     from activefreq.predictor import Predictor
@@ -42,7 +43,7 @@ class Progress:
 def evaluate(
     predictor: Predictor,
     dataset: Dataset,
-    strategy: str | Callable[..., Selection] = "acselect",
+    strategy: str | Callable[..., Selection] | AskingStrategy = "acselect",
     max_clicks: int = 20,
     thresholds: Sequence[float] = DEFAULT_THRESHOLDS,
     batch_size: int = 16,
@@ -65,8 +66,9 @@ def evaluate(
     Args:
         predictor: anything with `predict(images, clicks, previous)`, see `activefreq.predictor.Predictor`.
         dataset: a sequence of samples with `name`, `image` and `mask`, see `activefreq.evaluation.Sample`.
-        strategy: a name of `activefreq.acselect.STRATEGIES` or a function f(prob, target, clicked) → Selection. The
-            first click is the one of "largest" for all.
+        strategy: a name of `activefreq.acselect.STRATEGIES` or `FURTHER_STRATEGIES`, a function
+            f(prob, target, clicked) → Selection, or an object with `select_with`, which may ask the predictor
+            (`activefreq.strategies.AskingStrategy`). The first click is the one of "largest" for all.
         max_clicks: clicks per object, at least 1.
         thresholds: of IoU, in (0, 1], at which NoC and NoF are counted.
         batch_size: objects per call of the predictor, at least 1.
@@ -74,7 +76,8 @@ def evaluate(
         full_curve: run every click, whatever the IoU; only then does mIoU@k compare with published values.
         device: where images and masks live; the predictor's own device by default.
         seed: of the random strategies; a click depends on it, the object's name and the click's number alone.
-        strategy_options: further options of `activefreq.ops.select_click` for a named strategy.
+        strategy_options: for a named strategy, its options but threshold: those of `activefreq.ops.select_click`, or
+            of `activefreq.strategies.Grouped` and `LookAhead`.
         progress: called after every change of what is finished.
         on_result: called with each object's result as soon as it is finished, in no particular order.
         done: results of an earlier run, taken over instead of being evaluated.

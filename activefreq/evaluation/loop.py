@@ -30,6 +30,7 @@ from activefreq.evaluation.objects import (
 from activefreq.evaluation.pool import Group, Pool
 from activefreq.evaluation.selections import Row, select_rows
 from activefreq.evaluation.timing import Clock
+from activefreq.strategies import AskingStrategy
 
 if TYPE_CHECKING:  # only the type: it would load the networks
     from activefreq.predictor import Predictor
@@ -45,11 +46,11 @@ class ClickLoop:
 
     predictor: Predictor
     dataset: Dataset
-    strategy: Strategy
+    strategy: Strategy | AskingStrategy
     """Chooses every click after the first."""
     strategy_name: str
     """What results and messages call it."""
-    first_click: Strategy
+    first_click: Strategy | AskingStrategy
     """Chooses the first click, where nothing is predicted yet."""
     max_clicks: int
     stop_at: float
@@ -121,9 +122,9 @@ class ClickLoop:
             started = len(group) - group.unclicked
             rows: list[Row] = []
             if started:
-                rows += select_rows(self.strategy, self.strategy_name, group, slice(0, started), self.seed)
+                rows += self._rows(self.strategy, self.strategy_name, group, slice(0, started))
             if started < len(group):
-                rows += select_rows(self.first_click, "of the first click", group, slice(started, None), self.seed)
+                rows += self._rows(self.first_click, "of the first click", group, slice(started, None))
         with self.clock.stage("bookkeeping"):
             reasons: list[StopReason | None] = []
             for slot, (y, x, positive, valid) in enumerate(rows):
@@ -132,6 +133,9 @@ class ClickLoop:
                     group.objects[slot].history.add(y, x, POSITIVE if positive else NEGATIVE)
             self._mark(group, rows)
             return self._leave(group, reasons)
+
+    def _rows(self, strategy: Strategy | AskingStrategy, name: str, group: Group, part: slice) -> list[Row]:
+        return select_rows(strategy, self.predictor, name, group, part, self.seed)
 
     def _mark(self, group: Group, rows: list[Row]) -> None:
         marked = [(slot, y, x) for slot, (y, x, _, valid) in enumerate(rows) if valid]

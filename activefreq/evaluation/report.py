@@ -9,6 +9,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from activefreq.acselect import printed_name
 from activefreq.evaluation import charts, pictures
 from activefreq.evaluation.answers import predictor_device
 from activefreq.evaluation.breakdown import breakdown
@@ -110,7 +111,7 @@ def _breakdown_section(evaluations: Sequence[Evaluation]) -> str:
     sections = []
     for attribute in breakdown(evaluations[0]):
         rows = [
-            [evaluation.strategy, value, str(numbers["objects"])]
+            [printed_name(evaluation.strategy), value, str(numbers["objects"])]
             + [f"{clicks:.2f}" for clicks in numbers["noc"].values()]
             + [str(failed) for failed in numbers["nof"].values()]
             for evaluation in evaluations
@@ -141,7 +142,7 @@ def _examples_section(evaluations: Sequence[Evaluation], predictor: Predictor, d
                 f"{count} click{'s' if count > 1 else ''}, IoU {result.ious[-1]:.3f}, "
                 f"{result.stop_reason.replace('_', ' ')}</figcaption></figure>"
             )
-        parts.append(f'<h3>{escape(evaluation.strategy)}</h3><div class="cards">{"".join(cards)}</div>')
+        parts.append(f'<h3>{escape(printed_name(evaluation.strategy))}</h3><div class="cards">{"".join(cards)}</div>')
     return _section("Best, median and worst object", *parts)
 
 
@@ -173,7 +174,7 @@ def _cost_section(evaluations: Sequence[Evaluation]) -> str:
     header = ["strategy", *(f"{name}, ms/click" for name in stages), "decoding, s", "in all, s", "peak memory, MiB"]
     rows = [
         [
-            evaluation.strategy,
+            printed_name(evaluation.strategy),
             *(f"{1000 * evaluation.timing.stages[name]:.2f}" for name in stages),
             f"{evaluation.timing.decode:.1f}",
             f"{evaluation.timing.wall:.1f}",

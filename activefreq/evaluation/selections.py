@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 
 from activefreq.acselect import Selection, Strategy
-from activefreq.evaluation.answers import writes
+from activefreq.clicks import pad_clicks
+from activefreq.evaluation.answers import evaluation_mode, writes
 from activefreq.evaluation.objects import click_seed
 from activefreq.evaluation.pool import Group
+from activefreq.strategies import AskingStrategy, Situation
+
+if TYPE_CHECKING:  # only the type: it would load the networks
+    from activefreq.predictor import Predictor
 
 __all__ = ["Row", "select_rows"]
 
@@ -15,11 +22,14 @@ Row = tuple[int, int, bool, bool]
 """(y, x, positive, valid) of one object's next click."""
 
 
-def select_rows(strategy: Strategy, name: str, group: Group, part: slice, seed: int) -> list[Row]:
+def select_rows(
+    strategy: Strategy | AskingStrategy, predictor: Predictor, name: str, group: Group, part: slice, seed: int
+) -> list[Row]:
     """The next click of each object of a part of the group.
 
     Args:
         strategy: chooses the clicks.
+        predictor: asked by strategies that have `select_with`.
         name: what messages call it.
         group: the objects.
         part: which of them.
@@ -33,11 +43,19 @@ def select_rows(strategy: Strategy, name: str, group: Group, part: slice, seed: 
     objects = group.objects[part]
     seeds = [click_seed(seed, o.name, len(o.history) + 1) for o in objects]
     arguments = (group.previous[part], group.targets[part], group.clicked[part])
-    written = [writes(tensor) for tensor in arguments]
-    selection = strategy(*arguments, torch.tensor(seeds, dtype=torch.int64, device=group.device))
+    written = [writes(tensor) for tensor in (*arguments, group.images)]
+    seed_tensor = torch.tensor(seeds, dtype=torch.int64, device=group.device)
+    if hasattr(strategy, "select_with"):
+        clicks = pad_clicks([o.history for o in objects], group.device)
+        with evaluation_mode(predictor):
+            selection = strategy.select_with(Situation(predictor, group.images[part], clicks, *arguments, seed_tensor))
+    else:
+        selection = strategy(*arguments, seed_tensor)
     who = f"evaluate: strategy {name}"
-    if [writes(tensor) for tensor in arguments] != written:
-        raise ValueError(f"{who} wrote into its arguments; `prob`, `target` and `clicked` must stay as they are")
+    if [writes(tensor) for tensor in (*arguments, group.images)] != written:
+        raise ValueError(
+            f"{who} wrote into its arguments; `prob`, `target` and `clicked`, and `images`, must stay as they are"
+        )
     rows = _rows(selection, len(seeds), who)
     height, width = group.size
     for active, (y, x, _, valid) in zip(objects, rows, strict=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from activefreq.acselect import printed_name
 from activefreq.evaluation.results import Evaluation
 
 __all__ = ["comparison", "curve_points", "headline"]
@@ -28,7 +29,7 @@ def headline(evaluations: Sequence[Evaluation]) -> list[list[str]]:
     ]
     return [header] + [
         [
-            evaluation.strategy,
+            printed_name(evaluation.strategy),
             *(f"{value:.2f}" for value in evaluation.noc.values()),
             *(f"{value}" for value in evaluation.nof.values()),
             *(f"{evaluation.miou[k - 1]:.3f}" for k in points),

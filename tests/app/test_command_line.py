@@ -114,10 +114,39 @@ def test_options_of_acselect(tmp_path, opened, capsys):
     assert "--reading and --placement belong to acselect" in capsys.readouterr().err
 
 
+def test_strategy_options(tmp_path, opened):
+    options = ["--strategy-option", "weights=1,0,0.5", "--strategy-option", "reach=0.1"]
+    options += ["--strategy-option", "placement=distance_error"]
+    arguments = [*EVALUATE, "--out", tmp_path, "--reading", "literal", "--limit", 4]
+    assert run(*arguments, "--strategy", "acselect,grouped", *options) == 0
+    expected = {
+        "acselect": {"reading": "literal", "weights": [1, 0, 0.5], "placement": "distance_error"},
+        "grouped": {"reach": 0.1, "placement": "distance_error"},
+    }
+    for name, stored in expected.items():
+        metrics = json.loads((tmp_path / name / "metrics.json").read_text())
+        assert metrics["strategy"] == name
+        assert metrics["settings"]["strategy_options"] == stored
+
+
+def test_look_ahead_says_where_it_uses_the_truth(tmp_path, opened, capsys):
+    arguments = ["--strategy", "look-ahead,look-ahead-bound", "--limit", 2, "--strategy-option", "candidates=4"]
+    assert run(*EVALUATE, "--out", tmp_path, *arguments) == 0
+    output = capsys.readouterr().out.splitlines()
+    assert output[1].startswith("look-ahead ")
+    assert output[2].startswith("look-ahead-bound (a bound: uses the truth)")
+    assert "uses the truth" in (tmp_path / "report.html").read_text()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--strategy", "smallest"], "smallest"),
+        (
+            ["--strategy-option", "speed=3"],
+            "--strategy-option speed: no chosen strategy has it; there are connectivity",
+        ),
+        (["--strategy-option", "speed"], "--strategy-option must be NAME=VALUE, got 'speed'"),
         (["--model", "no-such-model"], "no model 'no-such-model'"),
         (["--reading", "aloud"], "aloud"),
         (["--batch-size", "0"], "batch_size must be at least 1, got 0"),
