@@ -81,7 +81,7 @@ def plan(python: str, architecture: str, results: Path, lacking: dict[str, list[
         return Step(tool, command, 80, 20, {**paths, **environment}, "build", unchecked, why.get("tests"))
 
     return [
-        Step("build", _install(python, architecture), 240, 60, _compiler(), impossible=why.get("build")),
+        Step("build", _install(python, architecture), BUDGET, 60, _compiler(), impossible=why.get("build")),
         Step("tests", tests, 120, 30, paths, "build", impossible=why.get("tests")),
         check("memcheck", PYTORCH_NO_CUDA_MEMORY_CACHING="1"),  # so that each tensor's own end is seen
         check("racecheck"),
