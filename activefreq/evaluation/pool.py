@@ -96,13 +96,16 @@ class Group:
 
     def remove(self, slots: list[int]) -> None:
         """Take objects out; the last ones move into their slots."""
-        for slot in sorted(slots, reverse=True):
-            last = len(self.objects) - 1
-            if slot != last:
-                for slab in self._slabs.values():
-                    slab[slot] = slab[last]
+        gone, kept = set(slots), len(self) - len(slots)
+        free = [slot for slot in range(kept) if slot in gone]
+        moved = [slot for slot in reversed(range(kept, len(self))) if slot not in gone]
+        if free:
+            target, source = torch.tensor([free, moved], dtype=torch.int64, device=self.device)
+            for slab in self._slabs.values():
+                slab[target] = slab[source]
+            for slot, last in zip(free, moved, strict=True):
                 self.objects[slot] = self.objects[last]
-            self.objects.pop()
+        del self.objects[kept:]
 
 
 class Ahead:

@@ -39,7 +39,9 @@ def test_slots_follow_their_objects():
     assert held(group) == [4, 1, 2, 7]
     assert group.previous[3].sum() == 0
     assert not group.clicked[3].any()
-    group.remove([0, 1, 2, 3])
+    group.remove([0, 2, 1])
+    assert held(group) == [7]
+    group.remove([0])
     assert held(group) == []
 
 
