@@ -57,12 +57,12 @@ def one_click(predictor: FreqFormerPredictor, sample: Sample, seconds: float, ro
             group.add(*open_object(sample, 0))
         for _ in range(MAX_CLICKS):
             for name, group in groups.items():
-                group.prepare()
-                _wait(predictor.device)
-                start = time.perf_counter()
                 with torch.inference_mode():
+                    group.prepare()
+                    _wait(predictor.device)
+                    start = time.perf_counter()
                     group.click()
-                group.outcomes()
+                    group.outcomes()
                 times[name].append(time.perf_counter() - start)
         if done < 0:
             times = {name: [] for name in groups}

@@ -19,7 +19,10 @@ DEVICE_STAGES = ("click", "record", "bookkeeping")
 
 @dataclass(frozen=True)
 class Timing:
-    """Times of one evaluation, all in seconds of wall time, on CUDA after synchronising the device."""
+    """Times of one evaluation, all in seconds of wall time, on CUDA after synchronising the device.
+
+    `click` alone is the device's own time where that is CUDA: the host does other things meanwhile.
+    """
 
     clicks: int
     """Clicks that were timed: all of this process but those of the warm-up round."""
