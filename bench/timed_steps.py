@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import time
@@ -30,6 +31,8 @@ class Step:
     """Why it cannot run on this machine though nothing is wrong."""
     impossible: str | None = None
     """Why it cannot run at all."""
+    errors: str | None = None
+    """A step that has this may be cut short: what counts then is that no line of its log matches this expression."""
 
 
 @dataclass
@@ -38,10 +41,15 @@ class Outcome:
 
     name: str
     state: str
-    """passed, failed, out of time, not run, or absent (not on this machine, which is no failure)."""
+    """passed; failed; out of time; not run; cut short (nothing found until then); absent (not on this machine)."""
     seconds: float = 0.0
     note: str = ""
     """The last line of its log, or why it did not run."""
+
+    @property
+    def well(self) -> bool:
+        """Whether nothing is wrong as far as was seen."""
+        return self.state in ("passed", "cut short", "absent")
 
 
 def run(steps: list[Step], logs: Path, budget: float, report: Callable[[Outcome], None]) -> list[Outcome]:
@@ -90,11 +98,13 @@ def _run_one(step: Step, log: Path, seconds: float) -> Outcome:
             state = "passed" if code == 0 else "failed"
         except subprocess.TimeoutExpired:
             state = "out of time"
+            _end(process)
         except BaseException:
             _end(process)
             raise
-        if state == "out of time":
-            _end(process)
+    if state == "out of time" and step.errors:
+        found = re.search(step.errors, log.read_text(encoding="utf-8", errors="replace"), re.MULTILINE)
+        state = "failed" if found else "cut short"
     return Outcome(step.name, state, time.monotonic() - started, _last_line(log))
 
 

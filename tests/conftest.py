@@ -12,16 +12,6 @@ def pytest_addoption(parser):
     parser.addoption("--require-cuda", action="store_true", help="fail, instead of skip, where CUDA cannot be used")
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item):
-    """With --require-cuda a test in tests/cuda that is skipped, for whatever reason, has failed."""
-    report = yield
-    if report.skipped and item.path.parent.name == "cuda" and item.config.getoption("--require-cuda"):
-        report.outcome = "failed"
-        report.longrepr = f"--require-cuda, but {report.longrepr[2]}"
-    return report
-
-
 @pytest.fixture(params=_cpu.instruction_sets())
 def instruction_set(request):
     """Run the test once per instruction set that this processor has."""
@@ -40,9 +30,12 @@ def restore_threads():
 
 
 @pytest.fixture
-def cuda():
-    """The CUDA device. Skips with the reason where there is none."""
+def cuda(request):
+    """The CUDA device. Skips with the reason where there is none; with --require-cuda that is a failure."""
     reason = backends()["cuda"]
     if reason == "ready" and torch.cuda.is_available():
         return torch.device("cuda")
-    pytest.skip(f"no CUDA: {reason if reason != 'ready' else 'this torch has none'}")
+    message = f"no CUDA: {reason if reason != 'ready' else 'this torch has none'}"
+    if request.config.getoption("--require-cuda"):
+        pytest.fail(message)
+    pytest.skip(message)

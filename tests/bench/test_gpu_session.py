@@ -55,6 +55,24 @@ def test_a_step_that_runs_out_of_time_is_ended_and_keeps_its_log(tmp_path):
     assert (tmp_path / "endless.log").read_text() == "going\n"
 
 
+@pytest.mark.parametrize(
+    ("line", "state"),
+    [
+        ("========= COMPUTE-SANITIZER", "cut short"),
+        ("========= ERROR SUMMARY: 0 errors", "cut short"),
+        ("========= Invalid __global__ read of size 4 bytes", "failed"),
+        ("========= RACECHECK SUMMARY: 2 hazards displayed (2 errors, 0 warnings)", "failed"),
+    ],
+)
+def test_a_memory_check_that_is_cut_short_counts_by_what_it_found(tmp_path, line, state):
+    from bench.gpu_session import FOUND
+    from bench.timed_steps import run
+
+    code = f"import time; print({line!r}, flush=True); time.sleep(60)"
+    (outcome,) = run([python("memcheck", code, at_most=1.0, errors=FOUND)], tmp_path, 60, lambda outcome: None)
+    assert (outcome.state, outcome.well) == (state, state == "cut short")
+
+
 def test_time_is_kept_for_later_steps(tmp_path, monkeypatch):
     from bench import timed_steps
 
@@ -87,6 +105,7 @@ def test_the_plan_builds_for_the_card_without_network():
     assert "--config-settings=cmake.define.CMAKE_CUDA_ARCHITECTURES=90-real" in build
     assert "--require-cuda" in steps["tests"].command
     assert "not graph" in steps["memcheck"].command[-1]
+    assert [step.name for step in steps.values() if step.errors] == ["memcheck", "racecheck"]
     assert [steps[tool].command[2] for tool in ("memcheck", "racecheck")] == ["memcheck", "racecheck"]
     assert all(step.impossible is None for step in steps.values())
     assert sum(step.at_least for step in steps.values()) < BUDGET < 480
