@@ -71,10 +71,12 @@ bench: $(VENV)/installed-test  ## what one click costs, and every operator again
 	    --json bench/results/freq_mix-$$isa.json || exit; done
 	$(BIN)/python -m bench.tables
 
-# One command on a machine with a GPU: tests that must not be skipped, then figures under the card's name and date.
-gpu: $(VENV)/installed-test  ## tests and figures on a GPU
-	$(BIN)/pytest tests/cuda --require-cuda
-	$(BIN)/python -m bench.gpu
+# One command on a machine with a GPU. Where PYTHON has the packages already nothing is fetched; OFFLINE=1 forbids it.
+# Figures go to GPU_RESULTS/gpu-CARD-DATE.json, logs to GPU_RESULTS/gpu-logs.
+GPU_RESULTS ?= bench/results
+
+gpu:  ## build for this machine's GPU, test, check memory, measure: under eight minutes
+	$(PYTHON) -m bench.gpu_session --results $(GPU_RESULTS) $(if $(OFFLINE),--offline)
 
 cuda-all: $(VENV)/installed-test  ## compile the CUDA module for every architecture this toolkit knows
 	$(BIN)/python -m pip install --quiet cmake ninja pybind11

@@ -187,7 +187,7 @@ def crop(images: torch.Tensor, boxes: torch.Tensor, size: Sequence[int], samples
 def boxes_within(boxes: torch.Tensor, frames: torch.Tensor, size: Sequence[int]) -> torch.Tensor:
     """Boxes of the image as boxes of the crops that show its `frames` at `size`."""
     scale = _scale(frames, size)
-    return (boxes - frames[:, [0, 1, 0, 1]]) * scale[:, [0, 1, 0, 1]]
+    return (boxes - frames[:, :2].repeat(1, 2)) * scale.repeat(1, 2)
 
 
 def clicks_within(clicks: torch.Tensor, frames: torch.Tensor, size: Sequence[int]) -> torch.Tensor:

@@ -33,7 +33,12 @@ __all__ = ["FreqFormerPredictor", "Predictor", "Steps", "available_weights", "lo
 
 
 class Predictor(Protocol):
-    """Anything that answers clicks. One call holds images of one size; the answer has that size."""
+    """Anything that answers clicks. One call holds images of one size; the answer has that size.
+
+    A predictor may have an attribute `capturable`: true where `predict` can be recorded in a CUDA graph, so that the
+    evaluator may run whole clicks as one. It then never makes the host wait, copies nothing from it, and decides
+    nothing by values of its arguments; all of its tensors that one call leaves for the next stay where they are.
+    """
 
     def predict(self, images: torch.Tensor, clicks: torch.Tensor, previous: torch.Tensor) -> torch.Tensor:
         """Probabilities after the clicks.
@@ -62,7 +67,12 @@ class FreqFormerPredictor:
         history: how the weights came to be, from the checkpoint.
         input_size: side in pixels that images are resized to; None: the network's own.
         steps: what is done around the network.
+
+    Attributes:
+        capturable: True, see `Predictor`. Set it to False to have `evaluate` run clicks part by part on CUDA too.
     """
+
+    capturable = True
 
     def __init__(
         self,
@@ -117,8 +127,8 @@ class FreqFormerPredictor:
         size = (self.input_size, self.input_size)
         # Corners aligned: pixel y of H goes to y (S - 1) / (H - 1).
         scale = [(s - 1) / (n - 1) if n > 1 else 0.0 for s, n in zip(size, (height, width), strict=True)]
-        factor = torch.tensor([*scale, 1.0], dtype=torch.float32, device=self.device)
-        moved = clicks.to(torch.float32) * factor
+        y, x, label = clicks.to(torch.float32).unbind(dim=2)
+        moved = torch.stack([y * scale[0], x * scale[1], label], dim=2)
         small_previous = _resize(previous.unsqueeze(1), size).squeeze(1)
         logits = self.network(network_input(_resize(images, size), moved, small_previous))
         return _resize(logits.float(), (height, width)).squeeze(1).sigmoid()

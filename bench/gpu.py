@@ -1,48 +1,124 @@
-"""Figures on a GPU: `make gpu` runs this and keeps bench/results/gpu-CARD-DATE.json.
+"""Figures on a GPU: `make gpu` runs this; it keeps gpu-CARD-DATE.json in a folder.
 
-So far `click_maps` is the one operator with a CUDA kernel; its plain torch twin on the same card is the alternative.
+Each part is a module `bench.gpu_PART` with `rows(seconds)`. What a part gave is stored before the next one starts, and
+a part that fails or is not there does not keep the others from being measured: the JSON says so beside the rows.
 """
 
 from __future__ import annotations
 
+import argparse
 import datetime
+import importlib
+import importlib.metadata
+import importlib.util
 import re
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
 
 import activefreq as af
-from bench.measure import interleaved, ratio, summarise, write_json
+from bench.measure import Summary, write_json
 
-RESULTS = Path(__file__).parent / "results"
+PARTS = ("click", "freq_mix", "select_click", "click_maps")
+SEED = 0
+PACKAGES = ("numpy", "transformers", "safetensors")
+
+Rows = list[dict[str, Any]]
 
 
-def click_maps(size: int, batch: int, clicks: int = 20) -> dict[str, Any]:
-    """Microseconds per call of kernel and twin, synchronised, and the ratio."""
-    points = torch.rand(batch, clicks, 3, device="cuda") * torch.tensor([size, size, 2.0], device="cuda")
-    points[:, :, 2].floor_()
-    candidates = {
-        "ours": lambda p: af.ops.click_maps(p, (size, size), 5.0),
-        "plain torch": lambda p: af.reference.click_maps(p, (size, size), 5.0),
+def collect(parts: Iterable[str], seconds: float) -> Iterator[tuple[str, str, Rows]]:
+    """(part, state, rows) of each; parts share the time that is left. State is "measured", "absent" or the error."""
+    parts, end = list(parts), time.monotonic() + seconds
+    for index, part in enumerate(parts):
+        if importlib.util.find_spec(f"bench.gpu_{part}") is None:
+            yield part, "absent", []
+            continue
+        share = max(1.0, (end - time.monotonic()) / (len(parts) - index))
+        torch.manual_seed(SEED)
+        try:
+            rows: Rows = importlib.import_module(f"bench.gpu_{part}").rows(share)
+        except Exception as error:  # the other parts are still worth their figures
+            traceback.print_exc()
+            yield part, f"failed: {type(error).__name__}: {error}", []
+            continue
+        yield part, "measured", [{"part": part, **row} for row in rows]
+
+
+def settings(arguments: list[str]) -> dict[str, Any]:
+    """Driver, card, versions, seed and command: what the figures depend on beside `bench.measure.machine`."""
+    return {
+        "command": " ".join(["python -m bench.gpu", *(Path(a).name if "/" in a else a for a in arguments)]),
+        "seed": SEED,
+        "driver": _ask("nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"),
+        "compute_capability": ".".join(map(str, torch.cuda.get_device_capability())),
+        "multiprocessors": torch.cuda.get_device_properties(0).multi_processor_count,
+        "memory_bytes": torch.cuda.get_device_properties(0).total_memory,
+        "nvcc": _ask("nvcc", "--version"),
+        "cuda": torch.version.cuda,
+        "cudnn": torch.backends.cudnn.version(),
+        "tf32": {"matmul": torch.backends.cuda.matmul.allow_tf32, "cudnn": torch.backends.cudnn.allow_tf32},
+        "versions": {name: _version(name) for name in PACKAGES},
     }
-    times = interleaved(candidates, [points], synchronise=torch.cuda.synchronize)
-    row: dict[str, Any] = {"operator": "click_maps", "size": size, "batch": batch}
-    row |= {name: summarise([1e6 * value for value in values]) for name, values in times.items()}
-    return row | {"ratio": ratio(times["plain torch"], times["ours"])}
 
 
-def main() -> None:
-    """Measure, print, store."""
-    if af.ops.backends()["cuda"] != "ready":
-        raise SystemExit(f"no GPU: {af.ops.backends()['cuda']}")
-    rows = [click_maps(size, batch) for size in (224, 448, 1024) for batch in (1, 16)]
-    for row in rows:
-        speed = f"{row['ours'].median:8.1f} µs, {row['ratio'].median:.1f}×"
-        print(f"click_maps {row['size']:5} batch {row['batch']:3}: {speed}")
+def _ask(*command: str) -> str | None:
+    """The last line that a tool prints, None where it cannot be asked."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=20)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip().splitlines()[-1] if done.stdout.strip() else None
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def measure(path: Path, parts: Iterable[str], seconds: float, described: dict[str, Any]) -> dict[str, str]:
+    """Collect, print, and store after every part; the state of each part."""
+    states: dict[str, str] = {}
+    kept: Rows = []
+    for part, state, rows in collect(parts, seconds):
+        states[part] = state
+        kept += rows
+        print(f"{part}: {state}", flush=True)
+        for row in rows:
+            print("  " + ", ".join(f"{key} {_text(value)}" for key, value in row.items() if key != "part"), flush=True)
+        write_json(path, "gpu", kept, {**described, "parts": states})
+    return states
+
+
+def _text(value: object) -> str:
+    if isinstance(value, Summary):
+        return f"{value.median:.4g} ({value.low:.4g} to {value.high:.4g})"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Measure and store. Returns 1 where a part failed."""
+    parser = argparse.ArgumentParser(prog="python -m bench.gpu", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=120.0, help="for all parts together, about")
+    parser.add_argument("--results", type=Path, default=Path(__file__).parent / "results", help="folder")
+    arguments = sys.argv[1:] if arguments is None else arguments
+    given = parser.parse_args(arguments)
+    state = af.ops.backends()["cuda"]
+    if state != "ready" or not torch.cuda.is_available():
+        raise SystemExit(f"no GPU: {state if state != 'ready' else 'this torch has no CUDA'}")
     card = re.sub(r"\W+", "-", torch.cuda.get_device_name().lower())
-    write_json(RESULTS / f"gpu-{card}-{datetime.date.today()}.json", "gpu", rows, {})
+    path = given.results / f"gpu-{card}-{datetime.date.today()}.json"
+    states = measure(path, PARTS, given.seconds, settings(arguments))
+    print(path.name)
+    return int(any(state.startswith("failed") for state in states.values()))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -43,6 +43,14 @@ def test_cuda_says_why_it_is_unavailable():
         _native.cuda()
 
 
+@pytest.mark.parametrize(("required", "outcome"), [(True, pytest.fail.Exception), (False, pytest.skip.Exception)])
+def test_no_cuda_skips_a_test_or_fails_it(request, monkeypatch, required, outcome):
+    monkeypatch.setattr(request.config.option, "require_cuda", required)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(outcome, match=r"no CUDA: ."):
+        request.getfixturevalue("cuda")
+
+
 def test_missing_cuda_module_says_how_to_get_it(monkeypatch):
     import builtins
 

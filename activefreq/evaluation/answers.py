@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from activefreq.clicks import pad_clicks
 from activefreq.evaluation.devices import check_device
 from activefreq.evaluation.interfaces import predictor_name
 from activefreq.evaluation.pool import Group
@@ -47,11 +46,12 @@ def evaluation_mode(predictor: object) -> Iterator[None]:
             training.train()
 
 
-def ask(predictor: Predictor, group: Group) -> torch.Tensor:
-    """The predictor's answer for all objects of a group: (n, H, W), not yet checked for its values."""
-    images, previous = group.images, group.previous
+def ask(
+    predictor: Predictor, group: Group, images: torch.Tensor, clicks: torch.Tensor, previous: torch.Tensor
+) -> torch.Tensor:
+    """The predictor's answer to tensors of a group: (n, H, W), not yet checked for its values."""
     written = writes(images), writes(previous)
-    answer = predictor.predict(images, pad_clicks([o.history for o in group.objects], group.device), previous)
+    answer = predictor.predict(images, clicks, previous)
     who = f"evaluate: predictor {predictor_name(predictor)}"
     if not isinstance(answer, torch.Tensor):
         raise TypeError(f"{who} must return a tensor, got {type(answer).__name__} ({_names(group)})")

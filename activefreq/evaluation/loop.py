@@ -10,15 +10,17 @@ apart and gathered.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Literal
 
 import torch
 
 from activefreq.acselect import Strategy
-from activefreq.clicks import NEGATIVE, POSITIVE
+from activefreq.clicks import NEGATIVE, POSITIVE, pad_clicks
 from activefreq.evaluation.answers import ask, check_values, evaluation_mode, intersection_and_union
+from activefreq.evaluation.device_group import ClickRules, DeviceGroup
 from activefreq.evaluation.interfaces import Dataset
 from activefreq.evaluation.objects import (
     ActiveObject,
@@ -27,17 +29,21 @@ from activefreq.evaluation.objects import (
     StopReason,
     open_object,
 )
-from activefreq.evaluation.pool import Group, Pool
+from activefreq.evaluation.pool import Ahead, Entry, Group, Pool
 from activefreq.evaluation.selections import Row, select_rows
-from activefreq.evaluation.timing import Clock
+from activefreq.evaluation.timing import DEVICE_STAGES, STAGES, Clock, Mark
 from activefreq.strategies import AskingStrategy
 
 if TYPE_CHECKING:  # only the type: it would load the networks
     from activefreq.predictor import Predictor
 
-__all__ = ["ClickLoop"]
+__all__ = ["ClickLoop", "Rounds"]
 
 POOL_BATCHES = 4
+
+Rounds = Literal["host", "device", "graph"]
+"""Where a round is led. host: part by part, any strategy and predictor. device: clicks, histories and counts stay on
+the device, which the host asks once per round for what decides who is finished. graph: that, as a CUDA graph."""
 
 
 @dataclass
@@ -59,31 +65,43 @@ class ClickLoop:
     threshold: float
     seed: int
     device: torch.device
+    rounds: Rounds = "host"
+    """device, graph: the predictor never makes the host wait, and the strategy is one of `select_click`, whose click on
+    an empty mask is that of "largest"."""
     skipped: dict[str, str] = field(default_factory=dict)
     """Name of each object that could not be evaluated, with the reason; filled by `run`."""
     clicks: int = 0
     """Clicks made so far."""
 
     def __post_init__(self) -> None:
-        self.clock = Clock(self.device)
+        self.clock = Clock(self.device, STAGES if self.rounds == "host" else DEVICE_STAGES)
         self._limit = torch.tensor(self.threshold, dtype=torch.float32, device=self.device)
 
     def run(self, indices: Iterable[int]) -> Iterator[ObjectResult]:
         """Evaluate the samples with these indices."""
-        pool = Pool(self.batch_size, self.device, POOL_BATCHES * self.batch_size)
-        source = self._open(indices)
+        pool = Pool(POOL_BATCHES * self.batch_size, self._group_maker())
+        source = Ahead(self._open(indices))
         while True:
             pool.fill(source)
             group = pool.next_group()
             if group is None:
                 return
-            yield from (self._described(result) for result in self._round(group))
+            finished = self._device_round(group, source) if isinstance(group, DeviceGroup) else self._round(group)
+            yield from (self._described(result) for result in finished)
+
+    def _group_maker(self) -> Callable[[tuple[int, int]], Group]:
+        if self.rounds == "host":
+            return partial(Group, device=self.device, capacity=self.batch_size)
+        rules = ClickRules(
+            self.predictor, self.strategy, self._limit, self.max_clicks, self.seed, self.rounds == "graph"
+        )
+        return partial(DeviceGroup, device=self.device, capacity=self.batch_size, rules=rules)
 
     def _described(self, result: ObjectResult) -> ObjectResult:
         describe = getattr(self.dataset, "attributes", None)
         return replace(result, attributes=dict(describe(result.name))) if callable(describe) else result
 
-    def _open(self, indices: Iterable[int]) -> Iterator[tuple[ActiveObject, torch.Tensor, torch.Tensor]]:
+    def _open(self, indices: Iterable[int]) -> Iterator[Entry]:
         for index in indices:
             with self.clock.decoding():
                 sample = self.dataset[index]
@@ -100,7 +118,8 @@ class ClickLoop:
             return finished
         with evaluation_mode(self.predictor):
             with self.clock.stage("predict"):
-                answer = ask(self.predictor, group)
+                clicks = pad_clicks([active.history for active in group.objects], group.device)
+                answer = ask(self.predictor, group, group.images, clicks, group.previous)
             with self.clock.stage("bookkeeping"):
                 group.previous.copy_(answer)
                 values = group.previous.flatten(1)
@@ -114,6 +133,34 @@ class ClickLoop:
             timed = len(group)
             finished += self._leave(group, [self._stop_reason(active) for active in group.objects])
         self.clock.end_round(timed)
+        return finished
+
+    def _device_round(self, group: DeviceGroup, source: Ahead) -> list[ObjectResult]:
+        """A round of which the host sees the outcome alone; it opens the next objects while the device is at work."""
+        with evaluation_mode(self.predictor):
+            with self.clock.stage("record"):
+                group.prepare()
+            started = Mark(self.device)
+            group.click()
+            ended = Mark(self.device)
+        while len(source) < self.batch_size and not ended.reached() and source.draw():
+            pass
+        outcomes = group.outcomes()
+        self.clock.add("click", ended.seconds_since(started))
+        with self.clock.stage("bookkeeping"):
+            for active, outcome in zip(group.objects, outcomes, strict=True):
+                if outcome.valid:
+                    active.history.add(outcome.y, outcome.x, POSITIVE if outcome.positive else NEGATIVE)
+            check_values(self.predictor, group, [(outcome.least, outcome.largest) for outcome in outcomes])
+            reasons: list[StopReason | None] = []
+            for active, outcome in zip(group.objects, outcomes, strict=True):
+                if outcome.valid:
+                    active.ious.append(outcome.intersection / outcome.union)
+                reasons.append(self._stop_reason(active) if outcome.valid else "nothing_to_click")
+            clicks = sum(outcome.valid for outcome in outcomes)
+            self.clicks += clicks
+            finished = self._leave(group, reasons)
+        self.clock.end_round(clicks)
         return finished
 
     def _select(self, group: Group) -> list[ObjectResult]:

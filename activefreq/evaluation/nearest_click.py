@@ -20,6 +20,7 @@ class NearestClick:
     """
 
     name = "nearest-click"
+    capturable = True
 
     def __init__(self, colour_weight: float = 1.0, background: float = 0.05) -> None:
         self.colour_weight = colour_weight

@@ -169,13 +169,17 @@ def _skipped_section(evaluation: Evaluation) -> str:
     return _section(f"Skipped: {len(evaluation.skipped)}", _facts(dict(shown)), note)
 
 
+def _milliseconds(seconds: float | None) -> str:
+    return "-" if seconds is None else f"{1000 * seconds:.2f}"
+
+
 def _cost_section(evaluations: Sequence[Evaluation]) -> str:
-    stages = list(evaluations[0].timing.stages)
+    stages = list(dict.fromkeys(name for evaluation in evaluations for name in evaluation.timing.stages))
     header = ["strategy", *(f"{name}, ms/click" for name in stages), "decoding, s", "in all, s", "peak memory, MiB"]
     rows = [
         [
             printed_name(evaluation.strategy),
-            *(f"{1000 * evaluation.timing.stages[name]:.2f}" for name in stages),
+            *(_milliseconds(evaluation.timing.stages.get(name)) for name in stages),
             f"{evaluation.timing.decode:.1f}",
             f"{evaluation.timing.wall:.1f}",
             f"{evaluation.peak_memory['process'] / 2**20:.0f}",

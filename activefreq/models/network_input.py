@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import torch
 
 from activefreq import ops
@@ -17,9 +19,20 @@ _DEVIATION = (0.229, 0.224, 0.225)
 
 def normalise(images: torch.Tensor) -> torch.Tensor:
     """(B, 3, H, W) in [0, 1] → zero mean and unit deviation by ImageNet's figures."""
-    mean = torch.tensor(_MEAN, dtype=images.dtype, device=images.device).view(1, 3, 1, 1)
-    deviation = torch.tensor(_DEVIATION, dtype=images.dtype, device=images.device).view(1, 3, 1, 1)
+    figures = _figures if torch.compiler.is_compiling() else _kept_figures
+    mean, deviation = figures(images.dtype, images.device)
     return (images - mean) / deviation
+
+
+def _figures(dtype: torch.dtype, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    """Mean and deviation, (1, 3, 1, 1) each."""
+    with torch.inference_mode(False):  # training may meet what an evaluation left here
+        mean, deviation = (torch.tensor(values, dtype=dtype, device=device) for values in (_MEAN, _DEVIATION))
+        return mean.view(1, 3, 1, 1), deviation.view(1, 3, 1, 1)
+
+
+# Kept, because a copy from the host would make it wait, which a CUDA graph forbids.
+_kept_figures = functools.lru_cache(maxsize=8)(_figures)
 
 
 def network_input(images: torch.Tensor, clicks: torch.Tensor, previous: torch.Tensor) -> torch.Tensor:

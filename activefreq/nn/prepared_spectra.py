@@ -22,14 +22,18 @@ class PreparedSpectra:
     A change is seen by the parameter's version, its place and, on the CPU, its sum: fused optimisers and writes through
     `.data` change values without a new version. On other devices, where a sum would make the host wait, a forward pass
     with gradients forgets everything, which training always has between two evaluations.
+
+    A CUDA graph reads spectra by their address. Those that one was recorded with therefore stay in memory as long as
+    this object, and spectra made while one is recorded, which hold nothing before it runs, are not kept.
     """
 
     def __init__(self) -> None:
         self._kept: OrderedDict[tuple[int, int], tuple[object, Spectra]] = OrderedDict()
+        self._recorded: list[Spectra] = []
 
     def __getstate__(self) -> dict[str, object]:
         """Copies and pickles start empty."""
-        return {"_kept": OrderedDict()}
+        return {"_kept": OrderedDict(), "_recorded": []}
 
     def get(
         self, height: int, width: int, parameters: Iterable[nn.Parameter], make: Callable[[int, int], Spectra]
@@ -50,11 +54,20 @@ class PreparedSpectra:
         state = tuple(_state(parameter) for parameter in parameters)
         kept = self._kept.pop((height, width), None)
         if kept is None or kept[0] != state:
+            if _recording(parameters):
+                return make(height, width)
             kept = (state, make(height, width))
+        elif _recording(parameters) and all(spectra is not kept[1] for spectra in self._recorded):
+            self._recorded.append(kept[1])
         self._kept[height, width] = kept
         while len(self._kept) > MOST_SIZES:
             self._kept.popitem(last=False)
         return kept[1]
+
+
+def _recording(parameters: list[nn.Parameter]) -> bool:
+    """Whether what is launched now goes into a CUDA graph."""
+    return any(parameter.is_cuda for parameter in parameters) and torch.cuda.is_current_stream_capturing()
 
 
 def _state(parameter: nn.Parameter) -> tuple[object, ...]:

@@ -39,7 +39,9 @@ def test_slots_follow_their_objects():
     assert held(group) == [4, 1, 2, 7]
     assert group.previous[3].sum() == 0
     assert not group.clicked[3].any()
-    group.remove([0, 1, 2, 3])
+    group.remove([0, 2, 1])
+    assert held(group) == [7]
+    group.remove([0])
     assert held(group) == []
 
 
@@ -57,7 +59,7 @@ def test_unclicked_objects_are_the_last():
 def test_the_pool_groups_by_size_and_takes_the_largest():
     sizes = [(4, 6), (6, 4), (6, 4), (4, 6), (6, 4), (5, 5)]
     source = iter([entry(index, size) for index, size in enumerate(sizes)])
-    pool = Pool(batch_size=3, device=CPU, limit=12)
+    pool = Pool(12, lambda size: Group(size, CPU, 3))
     pool.fill(source)
     assert len(pool) == 5  # stops as soon as one group makes a batch
     assert held(pool.next_group()) == [1, 2, 4]
@@ -68,6 +70,6 @@ def test_the_pool_groups_by_size_and_takes_the_largest():
 
 
 def test_the_pool_holds_no_more_than_its_limit():
-    pool = Pool(batch_size=4, device=CPU, limit=6)
+    pool = Pool(6, lambda size: Group(size, CPU, 4))
     pool.fill(iter([entry(index, (4, 4 + index)) for index in range(9)]))
     assert len(pool) == 6

@@ -213,3 +213,18 @@ def test_freq_block(feed_forward):
     torch.testing.assert_close(block(x), inner + block.ffn(block.norm2(inner)), rtol=0, atol=0)
     with pytest.raises(ValueError, match="FreqBlock: feed_forward must be plain or inverted-depthwise, got 'wide'"):
         af.FreqBlock(16, (8, 8), feed_forward="wide")
+
+
+def test_spectra_that_a_cuda_graph_reads_stay(monkeypatch):
+    """Recording is played: what was kept before stays in memory, what is made meanwhile is not kept."""
+    module = af.FreqModule(8, (6, 6)).eval()
+    with torch.no_grad():
+        kept = module.spectra_for(9, 9)["hw"]
+        monkeypatch.setattr("activefreq.nn.prepared_spectra._recording", lambda parameters: True)
+        assert module.spectra_for(9, 9)["hw"] is module.spectra_for(9, 9)["hw"] is kept
+        assert module.spectra_for(7, 7)["hw"] is not module.spectra_for(7, 7)["hw"]
+        monkeypatch.undo()
+        for side in range(10, 16):
+            module.spectra_for(side, side)
+        assert module.spectra_for(9, 9)["hw"] is not kept
+    assert [spectra["hw"] is kept for spectra in module._prepared._recorded] == [True]
