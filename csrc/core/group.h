@@ -53,6 +53,10 @@ class Scalar : public Ranks {
   AF_DEVICE T team_min(T value) const {
     return value;
   }
+  template <class T>
+  AF_DEVICE T team_sum(T value) const {
+    return value;
+  }
   // `count` consecutive numbers from a shared counter; the first of them.
   AF_DEVICE int32_t reserve(int32_t* counter, int32_t count) const { return count ? relaxed::add(counter, count) : 0; }
   // Each lane has a sum for some key, or key -1; add(key, sum) is called with sums of equal keys put together.
@@ -113,6 +117,11 @@ class Warps : public Ranks {
       const T other = from_lane(value, lane() ^ distance);
       value = other < value ? other : value;
     }
+    return value;
+  }
+  template <class T>
+  AF_DEVICE T team_sum(T value) const {
+    for (int distance = 16; distance; distance /= 2) value += from_lane(value, lane() ^ distance);
     return value;
   }
   AF_DEVICE int32_t reserve(int32_t* counter, int32_t count) const {  // one atomic operation per team

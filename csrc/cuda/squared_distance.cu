@@ -29,7 +29,6 @@ __global__ void columns(SquaredDistance p, const uint16_t* across) {
 void squared_distance(const SquaredDistance& p, uint16_t* across, cudaStream_t stream) {
   if (p.batch * p.height * p.width == 0) return;
   rows<<<grid_rows(32 * p.height, p.batch), kGridThreads, 0, stream>>>(p, across);
-  check(cudaGetLastError(), "squared_distance");
   columns<<<grid_rows(p.height * p.width, p.batch), kGridThreads, 0, stream>>>(p, across);
   check(cudaGetLastError(), "squared_distance");
 }
