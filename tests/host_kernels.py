@@ -21,7 +21,7 @@ FLAGS = ("-std=c++17", "-O1", "-Wall", "-Wextra", "-Werror", "-ffp-contract=off"
 DEFINITIONS = ("-DAF_ISA=host", f"-I{SOURCES}")
 
 KINDS = ("alone", "fibers", "warps", "threads")
-GROUPS = ({}, {"kind": "fibers", "ranks": 7}, {"kind": "warps", "ranks": 96}, {"kind": "threads", "ranks": 3})
+GROUPS = ({}, {"kind": "fibers", "ranks": 7}, {"kind": "warps", "ranks": 64}, {"kind": "threads", "ranks": 3})
 """Keywords of `run`: one of each kind of group."""
 
 

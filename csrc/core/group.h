@@ -5,7 +5,7 @@
 // whole grid (cuda/groups.h); on the host there is one rank, or fibers in random order between syncs, or threads
 // (host/groups.h). A body takes `Group& group` as its first argument and strides over its work:
 //
-//     for (int64_t i = group.rank(); i < count; i += group.size()) ...
+//     for (int i = group.rank(); i < count; i += group.size()) ...
 //
 // Bodies that use the lanes of a warp take one of the two classes below instead, which add teams to any kind of ranks.
 // A team is a warp of 32 lanes, or a single rank that does the work of all lanes in turn; every lane of a team calls
@@ -24,8 +24,8 @@ template <class Ranks>
 class Scalar : public Ranks {
  public:
   AF_DEVICE explicit Scalar(Ranks ranks) : Ranks(ranks) {}
-  AF_DEVICE int64_t team() const { return Ranks::rank(); }
-  AF_DEVICE int64_t teams() const { return Ranks::size(); }
+  AF_DEVICE int team() const { return Ranks::rank(); }
+  AF_DEVICE int teams() const { return Ranks::size(); }
   AF_DEVICE static constexpr int lane() { return 0; }
   AF_DEVICE static constexpr int lanes() { return 1; }
 
@@ -66,8 +66,8 @@ class Scalar : public Ranks {
   }
   // A lane asks select(i) for each i below count; where the answer is not 0, work(i, answer) is done by its team.
   template <class Select, class Work>
-  AF_DEVICE void share(int64_t count, Select select, Work work) const {
-    for (int64_t i = team(); i < count; i += teams())
+  AF_DEVICE void share(int count, Select select, Work work) const {
+    for (int i = team(); i < count; i += teams())
       if (const uint32_t answer = select(i)) work(i, answer);
   }
 };
@@ -77,9 +77,9 @@ template <class Ranks>
 class Warps : public Ranks {
  public:
   AF_DEVICE explicit Warps(Ranks ranks) : Ranks(ranks) {}
-  AF_DEVICE int64_t team() const { return Ranks::rank() / 32; }
-  AF_DEVICE int64_t teams() const { return Ranks::size() / 32; }
-  AF_DEVICE int lane() const { return static_cast<int>(Ranks::rank() % 32); }
+  AF_DEVICE int team() const { return Ranks::rank() / 32; }
+  AF_DEVICE int teams() const { return Ranks::size() / 32; }
+  AF_DEVICE int lane() const { return Ranks::rank() % 32; }
   AF_DEVICE static constexpr int lanes() { return 32; }
 
   template <int kBits, int kWords, class Classify>
@@ -148,10 +148,10 @@ class Warps : public Ranks {
   }
   // Neighbours go to different teams: hard places are shared out.
   template <class Select, class Work>
-  AF_DEVICE void share(int64_t count, Select select, Work work) const {
-    const int64_t stride = (count + 31) / 32;
-    for (int64_t t = team(); t < stride; t += teams()) {
-      const int64_t i = lane() * stride + t;
+  AF_DEVICE void share(int count, Select select, Work work) const {
+    const int stride = (count + 31) / 32;
+    for (int t = team(); t < stride; t += teams()) {
+      const int i = lane() * stride + t;
       const uint32_t answer = i < count ? select(i) : 0;
       for (uint32_t left = Ranks::ballot(answer != 0); left; left &= left - 1) {
         const int source = lowest_bit32(left);

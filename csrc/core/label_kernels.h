@@ -17,7 +17,7 @@ struct LabelImage {
   int32_t* row_counts;  // (height): components whose first pixel is in the row
   int height, width, words, connectivity;
 
-  AF_DEVICE uint32_t word(int y, int k) const { return k < 0 || k >= words ? 0 : bits[int64_t{y} * words + k]; }
+  AF_DEVICE uint32_t word(int y, int k) const { return k < 0 || k >= words ? 0 : bits[y * words + k]; }
 };
 
 AF_HOST_DEVICE inline int64_t label_workspace(const Label& p) {  // values of 4 bytes per image
@@ -43,7 +43,7 @@ AF_HOST_DEVICE inline LabelImage label_image(const Label& p, uint32_t* workspace
 template <class Group>
 AF_DEVICE void find_runs(Group& group, const LabelImage& image) {
   constexpr int kAhead = 4;  // words in flight
-  for (int y = static_cast<int>(group.team()); y < image.height; y += static_cast<int>(group.teams())) {
+  for (int y = group.team(); y < image.height; y += group.teams()) {
     const int row = y * image.width;
     int last = -1;
     for (int chunk = 0; chunk < image.words; chunk += kAhead) {
@@ -57,7 +57,7 @@ AF_DEVICE void find_runs(Group& group, const LabelImage& image) {
       for (int k = 0; k < kAhead && chunk + k < image.words; ++k) {
         const int first = 32 * (chunk + k);
         const uint32_t word = bits[0][k];
-        if (group.lane() == 0) image.bits[int64_t{y} * image.words + chunk + k] = word;
+        if (group.lane() == 0) image.bits[y * image.words + chunk + k] = word;
         for (int i = group.lane(); i < 32 && first + i < image.width; i += group.lanes()) {
           const uint32_t gaps = ~word & (kAllBits >> (31 - i));
           const int start = (gaps ? first + highest_bit32(gaps) : last) + 1;
@@ -72,9 +72,9 @@ AF_DEVICE void find_runs(Group& group, const LabelImage& image) {
 // A rank takes a word.
 template <class Group>
 AF_DEVICE void join_rows(Group& group, const LabelImage& image) {
-  const int64_t count = int64_t{image.height} * image.words;
-  for (int64_t i = image.words + group.rank(); i < count; i += group.size()) {
-    const int y = static_cast<int>(i / image.words), w = static_cast<int>(i % image.words);
+  const int count = image.height * image.words;
+  for (int i = image.words + group.rank(); i < count; i += group.size()) {
+    const int y = i / image.words, w = i % image.words;
     if (!image.word(y, w)) continue;
     const Contacts touch = contacts([&](int k) { return image.word(y, w + k); },
                                     [&](int k) { return image.word(y - 1, w + k); }, image.connectivity);
@@ -92,7 +92,7 @@ AF_DEVICE void join_rows(Group& group, const LabelImage& image) {
 // A team takes a row.
 template <class Group>
 AF_DEVICE void point_at_roots(Group& group, const LabelImage& image) {
-  for (int y = static_cast<int>(group.team()); y < image.height; y += static_cast<int>(group.teams())) {
+  for (int y = group.team(); y < image.height; y += group.teams()) {
     int32_t count = 0;
     for (int w = 0; w < image.words; ++w) {
       const uint32_t word = image.word(y, w);
@@ -116,7 +116,7 @@ AF_DEVICE void point_at_roots(Group& group, const LabelImage& image) {
 // A team takes a row and counts the components before it: whole rows at once, which is quicker than a chain of sums.
 template <class Group>
 AF_DEVICE void number_roots(Group& group, const LabelImage& image) {
-  for (int y = static_cast<int>(group.team()); y < image.height; y += static_cast<int>(group.teams())) {
+  for (int y = group.team(); y < image.height; y += group.teams()) {
     const int32_t count = image.row_counts[y];
     int32_t number = 0;
     if (count || y == image.height - 1) {
@@ -142,9 +142,9 @@ AF_DEVICE void number_roots(Group& group, const LabelImage& image) {
 // A rank takes a pixel. A root holds ~number until its own rank comes by, then the number.
 template <class Group>
 AF_DEVICE void write_labels(Group& group, const LabelImage& image) {
-  const int64_t pixels = int64_t{image.height} * image.width;
-  for (int64_t i = group.rank(); i < pixels; i += group.size()) {
-    const int y = static_cast<int>(i / image.width), x = static_cast<int>(i % image.width);
+  const int pixels = image.height * image.width;
+  for (int i = group.rank(); i < pixels; i += group.size()) {
+    const int y = i / image.width, x = i % image.width;
     if (!(image.word(y, x / 32) >> x % 32 & 1)) continue;
     int32_t value = relaxed::load(image.labels + i);
     if (value >= 0) value = relaxed::load(image.labels + value);

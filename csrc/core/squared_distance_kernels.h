@@ -13,9 +13,9 @@ template <class Group>
 AF_DEVICE void measure_rows(Group& group, const uint8_t* mask, int height, int width, uint16_t* across) {
   constexpr int kAhead = 4;  // words in flight
   const int chunks = (words32_of(width) + kAhead - 1) / kAhead;
-  for (int y = static_cast<int>(group.team()); y < height; y += static_cast<int>(group.teams())) {
-    const uint8_t* pixels = mask + static_cast<int64_t>(y) * width;
-    uint16_t* row = across + static_cast<int64_t>(y) * width;
+  for (int y = group.team(); y < height; y += group.teams()) {
+    const uint8_t* pixels = mask + y * width;
+    uint16_t* row = across + y * width;
     const auto read = [&](int chunk, uint32_t (&background)[1][kAhead]) {
       const int first = 32 * kAhead * chunk;
       group.template ballots<1, kAhead>(
@@ -56,17 +56,17 @@ AF_DEVICE void measure_rows(Group& group, const uint8_t* mask, int height, int w
 template <class Group>
 AF_DEVICE void search_columns(Group& group, const uint16_t* across, int height, int width, int32_t* squared) {
   constexpr int kAhead = 4;  // rows in flight, either side
-  const int64_t pixels = static_cast<int64_t>(height) * width;
-  for (int64_t i = group.rank(); i < pixels; i += group.size()) {
-    const int y = static_cast<int>(i / width), edge = y + 1 < height - y ? y + 1 : height - y;
+  const int pixels = height * width;
+  for (int i = group.rank(); i < pixels; i += group.size()) {
+    const int y = i / width, edge = y + 1 < height - y ? y + 1 : height - y;
     const uint16_t* here = across + i;
     int32_t best = here[0] < edge ? here[0] : edge;
     best *= best;
     for (int offset = 1; offset < edge && offset * offset < best; offset += kAhead) {
       for (int k = 0; k < kAhead; ++k) {
         const int away = offset + k < edge ? offset + k : edge - 1;
-        const int32_t above = here[-static_cast<int64_t>(away) * width],
-                      below = here[static_cast<int64_t>(away) * width];
+        const int32_t above = here[-away * width],
+                      below = here[away * width];
         const int32_t nearer = above < below ? above : below, other = away * away + nearer * nearer;
         best = other < best ? other : best;
       }

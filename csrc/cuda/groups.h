@@ -38,8 +38,8 @@ struct Cluster : WarpLanes {
 
 // All threads with the same blockIdx.y. They meet at the end of the kernel and nowhere else, so there is no sync().
 struct GridRow : WarpLanes {
-  __device__ static int64_t rank() { return blockIdx.x * static_cast<int64_t>(blockDim.x) + threadIdx.x; }
-  __device__ static int64_t size() { return gridDim.x * static_cast<int64_t>(blockDim.x); }
+  __device__ static int rank() { return static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x); }
+  __device__ static int size() { return static_cast<int>(gridDim.x * blockDim.x); }
 };
 
 }  // namespace activefreq::cuda

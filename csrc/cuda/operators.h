@@ -6,6 +6,7 @@
 
 #include "core/click_maps.h"
 #include "core/label.h"
+#include "core/select_click.h"
 #include "core/squared_distance.h"
 
 namespace activefreq::cuda {
@@ -14,6 +15,11 @@ void click_maps(const ClickMaps& p, cudaStream_t stream);
 // workspace: batch * label_workspace(height, width) values
 int64_t label_workspace(int64_t height, int64_t width);
 void label(const Label& p, uint32_t* workspace, cudaStream_t stream);
+// workspace: select_click_workspace(p) bytes, 16-byte aligned; p.status is not written, a score says NaN instead. The
+// launch is chosen by size and device; tests name one.
+enum class Launch : int32_t { automatic, clusters, spread };
+int64_t select_click_workspace(const SelectClick& p);
+void select_click(const SelectClick& p, void* workspace, Launch choice, cudaStream_t stream);
 // across: batch * height * width values of workspace
 void squared_distance(const SquaredDistance& p, uint16_t* across, cudaStream_t stream);
 
