@@ -102,7 +102,7 @@ class ClickImage {
   AF_DEVICE uint32_t* fine(int c) const { return part<uint32_t>(plan.fine) + 16 * c * plan.cell_rows * words; }
   AF_DEVICE int32_t* parent() const {
     return part<int32_t>(plan.parent);
-  }                                                                       // at runs' first pixels; one for both classes
+  }  // at runs' first pixels; one for both classes
   AF_DEVICE int32_t* first() const { return part<int32_t>(plan.first); }  // of each region, y width + x
   AF_DEVICE RegionSums* sums() const { return part<RegionSums>(plan.sums); }
   AF_DEVICE RegionExtremes* extremes() const { return part<RegionExtremes>(plan.extremes); }

@@ -33,7 +33,7 @@ AF_DEVICE inline uint32_t classify(const ClickImage& image, int y, int x, SeenVa
 // A team takes a span of a row: its words, which of them are all ones, and a union-find node where a run starts.
 template <class Group>
 AF_DEVICE SeenValues make_masks(Group& group, const ClickImage& image) {
-  constexpr int kAhead = 8;  // words in flight
+  constexpr int kAhead = 4;  // words in flight
   SeenValues seen;
   const int spans = image.plan.spans;
   for (int i = group.team(); i < image.height * spans; i += group.teams()) {

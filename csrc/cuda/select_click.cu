@@ -15,11 +15,14 @@ using device::ClickImage;
 using device::ClickPlan;
 using device::ClickStep;
 
-constexpr int kClusterBlocks = 8, kClusterThreads = 512;
+// 8 blocks are the largest cluster that every device with clusters has; 640 threads leave each the registers it needs.
+constexpr int kClusterBlocks = 8, kClusterThreads = 640;
 
 __global__ void __launch_bounds__(kClusterThreads, 1) by_cluster(const __grid_constant__ ClickPlan plan) {
+#if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 900  // others never launch it: nothing to compile
   device::Warps<Cluster> group{Cluster()};
   device::select_click(group, ClickImage(plan, blockIdx.x / Cluster::blocks()));
+#endif
 }
 
 template <ClickStep kStep>
