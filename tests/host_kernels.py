@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,7 @@ class HostKernels:
 
     def __init__(self, stem):
         self.stem = stem
+        self.usual = {}
         self.path = compiled(stem, "library", "-fPIC", "-shared")
         self.library = ctypes.CDLL(str(self.path))
 
@@ -74,9 +76,11 @@ class HostKernels:
         return getattr(self.library, function)(*map(_argument, arguments))
 
     def differs(self, how):
-        """Whether `how` gives other results than a group of one. In a process of its own: a body without one of its
-        syncs may do anything, even not end."""
-        timeout = 3 if how.skipped >= 0 else 60
+        """Whether `how` gives other results than a group of one.
+
+        In a process of its own: a body without one of its syncs may do anything, even not end.
+        """
+        limit = None if how.skipped < 0 else 5 + 10 * self.usual_seconds(how)
         code = (
             "import ctypes, sys\n"
             "library = ctypes.CDLL(sys.argv[1])\n"
@@ -86,16 +90,25 @@ class HostKernels:
         values = (how.kind, how.ranks, how.seed, how.skipped)
         command = [sys.executable, "-I", "-S", "-c", code, str(self.path), *map(str, values)]
         try:
-            return subprocess.run(command, capture_output=True, timeout=timeout, check=False).returncode != 0
+            return subprocess.run(command, capture_output=True, timeout=limit, check=False).returncode != 0
         except subprocess.TimeoutExpired:
             return True
+
+    def usual_seconds(self, how):
+        """How long such a group takes with all its syncs, which has to agree with a group of one."""
+        key = (how.kind, how.ranks)
+        if key not in self.usual:
+            start = time.monotonic()
+            assert not self.differs(Run(how.kind, how.ranks, how.seed, -1))
+            self.usual[key] = time.monotonic() - start
+        return self.usual[key]
 
     def races(self, ranks, skipped=-1):
         """What ThreadSanitizer says of a team of threads: "" where it is content and the results are right."""
         program = compiled(self.stem, "threads", "-fsanitize=thread", "-g1")
         options = {**os.environ, "TSAN_OPTIONS": "halt_on_error=1 exitcode=66"}
         command = [str(program), str(ranks), str(skipped)]
-        done = subprocess.run(command, capture_output=True, text=True, env=options, check=False, timeout=60)
+        done = subprocess.run(command, capture_output=True, text=True, env=options, check=False)
         if "unexpected memory mapping" in done.stderr:  # an older runtime on a kernel that randomises more bits
             command = ["setarch", "--addr-no-randomize", *command]
             done = subprocess.run(command, capture_output=True, text=True, env=options, check=False)

@@ -26,7 +26,7 @@ __global__ void __launch_bounds__(kClusterThreads, 1) by_cluster(const __grid_co
 }
 
 template <ClickStep kStep>
-__global__ void __launch_bounds__(kGridThreads) spread(const __grid_constant__ ClickPlan plan) {
+__global__ void __launch_bounds__(kGridThreads, 2) spread(const __grid_constant__ ClickPlan plan) {
   device::Warps<GridRow> group{GridRow()};
   for (int64_t image = blockIdx.y; image < plan.call.batch; image += gridDim.y)
     device::click_step<kStep>(group, ClickImage(plan, image));

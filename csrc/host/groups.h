@@ -3,6 +3,7 @@
 //
 // Every kind can be told to walk past the n-th sync of each rank, to show that a test notices a missing one.
 #pragma once
+#include <setjmp.h>
 #include <ucontext.h>
 
 #include <algorithm>
@@ -12,6 +13,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <numeric>
 #include <random>
 #include <thread>
 #include <vector>
@@ -46,29 +48,28 @@ class FiberScheduler {
   // Runs body(rank) for every rank. Aborts where some wait for what the others never reach.
   void run(const std::function<void(int)>& body) {
     body_ = &body;
-    std::vector<int> order;
-    for (int rank = 0; rank < size(); ++rank) {
-      Fiber& fiber = fibers_[rank];
-      order.push_back(rank);
+    for (Fiber& fiber : fibers_) {
       fiber.stack.reset(new char[kStack]);
       getcontext(&fiber.context);
       fiber.context.uc_stack.ss_sp = fiber.stack.get(), fiber.context.uc_stack.ss_size = kStack;
-      fiber.context.uc_link = &home_;
+      fiber.context.uc_link = nullptr;
       const auto self = reinterpret_cast<uintptr_t>(this);
       makecontext(&fiber.context, reinterpret_cast<void (*)()>(&FiberScheduler::enter), 2,
                   static_cast<unsigned>(self >> 16 >> 16), static_cast<unsigned>(self));
     }
+    // A warp goes on until all of it waits for others, so that warps get as far apart as their syncs let them.
+    std::vector<int> teams(teams_.size()), lanes(teams_[0].size);
+    std::iota(teams.begin(), teams.end(), 0), std::iota(lanes.begin(), lanes.end(), 0);
     for (int left = size(); left;) {
-      bool progress = false;
-      std::shuffle(order.begin(), order.end(), random_);
-      for (int rank : order) {
-        Fiber& fiber = fibers_[rank];
-        if (fiber.done || (fiber.waits_at && fiber.waits_at->passed == fiber.ticket)) continue;
-        now_ = rank, progress = true;
-        swapcontext(&home_, &fiber.context);
-        left -= fiber.done;
-      }
-      if (!progress) fail("a collective that not every rank reaches");
+      const int before = steps_;
+      std::shuffle(teams.begin(), teams.end(), random_);
+      for (int team : teams)
+        for (int last = -1; last != steps_;) {
+          last = steps_;
+          std::shuffle(lanes.begin(), lanes.end(), random_);
+          for (int lane : lanes) left -= advance(32 * team + lane);
+        }
+      if (steps_ == before) fail("a collective that not every rank reaches");
     }
   }
 
@@ -91,7 +92,9 @@ class FiberScheduler {
   static constexpr size_t kStack = 64 << 10;
   enum Collective { kSync, kBallot, kShuffle };
   struct Fiber {
-    ucontext_t context;
+    ucontext_t context;  // to start from; after that jumps, which ask nothing of the system, are quicker
+    jmp_buf place;
+    bool started = false;
     std::unique_ptr<char[]> stack;
     const Meeting* waits_at = nullptr;
     int ticket = 0, syncs = 0;
@@ -106,6 +109,24 @@ class FiberScheduler {
     auto* self = reinterpret_cast<FiberScheduler*>(static_cast<uintptr_t>(high) << 16 << 16 | low);
     (*self->body_)(self->now_);
     self->fibers_[self->now_].done = true;
+    _longjmp(self->home_, 1);
+  }
+  // Lets a rank run until it waits; whether that was its end.
+  bool advance(int rank) {
+    Fiber& fiber = fibers_[rank];
+    if (fiber.done || (fiber.waits_at && fiber.waits_at->passed == fiber.ticket)) return false;
+    now_ = rank, ++steps_;
+    resume(fiber);
+    return fiber.done;
+  }
+  __attribute__((noinline)) void resume(Fiber& fiber) {
+    if (_setjmp(home_)) return;
+    if (fiber.started) _longjmp(fiber.place, 1);
+    fiber.started = true;
+    setcontext(&fiber.context);
+  }
+  __attribute__((noinline)) void suspend(Fiber& fiber) {
+    if (!_setjmp(fiber.place)) _longjmp(home_, 1);
   }
   void wait(Meeting& meeting, Collective collective) {
     if (!meeting.arrived) meeting.collective = collective;
@@ -116,7 +137,7 @@ class FiberScheduler {
     }
     Fiber& fiber = fibers_[now_];
     fiber.waits_at = &meeting, fiber.ticket = meeting.passed;
-    swapcontext(&fiber.context, &home_);
+    suspend(fiber);
     fiber.waits_at = nullptr;
   }
   template <class Read>
@@ -134,10 +155,10 @@ class FiberScheduler {
   std::vector<Meeting> teams_;
   std::vector<uint32_t> values_;
   Meeting everyone_;
-  int skipped_, now_ = 0;
+  int skipped_, now_ = 0, steps_ = 0;
   std::mt19937 random_;
   const std::function<void(int)>* body_ = nullptr;
-  ucontext_t home_;
+  jmp_buf home_;
 };
 
 class FiberRank {
