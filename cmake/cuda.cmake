@@ -16,7 +16,10 @@ enable_language(CUDA)
 
 set(ACTIVEFREQ_CUDA_OPERATORS
   csrc/cuda/click_maps.cu
-  csrc/cuda/roi_align.cu)
+  csrc/cuda/label.cu
+  csrc/cuda/roi_align.cu
+  csrc/cuda/select_click.cu
+  csrc/cuda/squared_distance.cu)
 
 pybind11_add_module(_cuda ${ACTIVEFREQ_CUDA_OPERATORS} csrc/cuda/device.cu csrc/bindings/cuda.cpp)
 set_target_properties(_cuda PROPERTIES

@@ -5,6 +5,25 @@
 
 namespace activefreq::AF_ISA {
 
+// What a rule sums over regions: nothing, one value per pixel, or error and entropy with their largest values.
+enum class Statistics { none, error, entropy, doubt, all };
+
+AF_HOST_DEVICE inline Statistics statistics_of(const ClickRule& rule) {
+  switch (rule.strategy) {
+    case Strategy::largest:
+    case Strategy::random:
+      return Statistics::none;
+    case Strategy::entropy:
+      return Statistics::entropy;
+    case Strategy::least_confidence:
+      return Statistics::doubt;
+    case Strategy::acselect:
+      break;
+  }
+  if (rule.reading == Reading::error_sum) return Statistics::error;
+  return rule.reading == Reading::entropy_sum ? Statistics::entropy : Statistics::all;
+}
+
 // Sums and largest values of a region's pixels, in steps of 2^-30. Only those that the rule needs are filled.
 struct RegionTotals {
   int64_t error, entropy, doubt;

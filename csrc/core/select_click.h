@@ -30,7 +30,8 @@ struct SelectClick {
   uint8_t *positive, *valid;
   int32_t* area;                 // of the region that holds the click
   float* score;                  // of that region, or the click's squared distance
-  ClickStatus* status;           // not_finite: prob holds NaN or infinity, nothing else of this image is written
+  ClickStatus* status;           // CPU; not_finite: prob holds NaN or infinity, nothing else of this image is written.
+                                 // On CUDA such an image has no valid click, and the score NaN
   int64_t batch, height, width;  // height, width <= 32767, height * width < 2^31
   ClickRule rule;
 };

@@ -5,7 +5,10 @@
 #include <string>
 
 #include "core/click_maps.h"
+#include "core/label.h"
 #include "core/roi_align.h"
+#include "core/select_click.h"
+#include "core/squared_distance.h"
 
 namespace activefreq::cuda {
 
@@ -14,6 +17,16 @@ void roi_align(const RoiAlign<float>& p, cudaStream_t stream);
 void roi_align(const RoiAlign<double>& p, cudaStream_t stream);
 void roi_align_backward(const RoiAlignBackward<float>& p, cudaStream_t stream);
 void roi_align_backward(const RoiAlignBackward<double>& p, cudaStream_t stream);
+// workspace: batch * label_workspace(height, width) values
+int64_t label_workspace(int64_t height, int64_t width);
+void label(const Label& p, uint32_t* workspace, cudaStream_t stream);
+// workspace: select_click_workspace(p) bytes, 16-byte aligned; p.status is not written, a score says NaN instead. The
+// launch is chosen by size and device; tests name one.
+enum class Launch : int32_t { automatic, clusters, spread };
+int64_t select_click_workspace(const SelectClick& p);
+void select_click(const SelectClick& p, void* workspace, Launch choice, cudaStream_t stream);
+// across: batch * height * width values of workspace
+void squared_distance(const SquaredDistance& p, uint16_t* across, cudaStream_t stream);
 
 int device_count();  // throws with the driver's own words where there is none
 std::string device_name(int device);

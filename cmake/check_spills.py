@@ -1,0 +1,74 @@
+"""Reads ptxas' report (-Xptxas=-v) in a build's output, prints registers and spills, fails where hot kernels spill.
+
+    cmake --build build/cuda-all | tee report.txt; python cmake/check_spills.py report.txt KERNEL...
+
+A KERNEL is the name of a __global__ function; every instance of it, on every architecture, has to do without spills.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Kernel(NamedTuple):
+    """One entry function on one architecture."""
+
+    symbol: str
+    architecture: str
+    spilled: int  # bytes stored and loaded
+    registers: int
+
+
+REPORT = re.compile(
+    r"Compiling entry function '(?P<symbol>\w+)' for '(?P<architecture>\w+)'"
+    r".*?(?P<stores>\d+) bytes spill stores, (?P<loads>\d+) bytes spill loads"
+    r".*?Used (?P<registers>\d+) registers",
+    re.DOTALL,
+)
+
+
+def kernels(report: str) -> list[Kernel]:
+    """Every entry function that the report speaks of."""
+    return [
+        Kernel(
+            found["symbol"], found["architecture"], int(found["stores"]) + int(found["loads"]), int(found["registers"])
+        )
+        for found in REPORT.finditer(report)
+    ]
+
+
+def is_instance(symbol: str, name: str) -> bool:
+    """Whether a mangled name is that of `name`, a template instance of it included: 6spreadILN... of spread."""
+    return re.search(rf"(?<!\d){len(name)}{name}(?![a-z_])", symbol) is not None
+
+
+def check(report: str, names: list[str]) -> list[str]:
+    """What is wrong: a hot kernel that spills, or that the report does not mention."""
+    found = kernels(report)
+    problems = []
+    for name in names:
+        instances = [kernel for kernel in found if is_instance(kernel.symbol, name)]
+        if not instances:
+            problems.append(f"{name}: not in the report; was the build complete?")
+        for kernel in instances:
+            figures = f"{kernel.registers:4} registers {kernel.spilled:5} bytes spilled"
+            print(f"{kernel.architecture:8} {figures}  {kernel.symbol}")
+            if kernel.spilled:
+                problems.append(f"{name} spills {kernel.spilled} bytes on {kernel.architecture}")
+    return problems
+
+
+def main() -> None:
+    """Check the report named first for the kernels named after it."""
+    if len(sys.argv) < 3:
+        raise SystemExit(__doc__)
+    problems = check(Path(sys.argv[1]).read_text(), sys.argv[2:])
+    if problems:
+        raise SystemExit("\n".join(problems))
+
+
+if __name__ == "__main__":
+    main()
