@@ -15,7 +15,9 @@ endif()
 enable_language(CUDA)
 
 set(ACTIVEFREQ_CUDA_OPERATORS
-  csrc/cuda/click_maps.cu)
+  csrc/cuda/click_maps.cu
+  csrc/cuda/label.cu
+  csrc/cuda/squared_distance.cu)
 
 pybind11_add_module(_cuda ${ACTIVEFREQ_CUDA_OPERATORS} csrc/cuda/device.cu csrc/bindings/cuda.cpp)
 set_target_properties(_cuda PROPERTIES

@@ -6,9 +6,8 @@ import torch
 
 from activefreq.ops._direct import runs_past_dispatcher
 from activefreq.ops._library import LIBRARY, check_shape
-from activefreq.ops._native import cpu, pointer
+from activefreq.ops._native import cpu, cuda, launch_arguments, pointer
 from activefreq.ops.label import check_mask
-from activefreq.reference.squared_distance import squared_distance as squared_distance_reference
 
 __all__ = ["squared_distance"]
 
@@ -22,7 +21,8 @@ def squared_distance(mask: torch.Tensor) -> torch.Tensor:
         mask: (B, H, W) bool, H and W up to 32767.
 
     Returns:
-        (B, H, W) int32 on the device of `mask`, exact, 0 on the background, at most 16384².
+        (B, H, W) int32 on the device of `mask`, exact, 0 on the background, at most 16384². CUDA takes 2 bytes per
+        pixel of workspace and never synchronises with the host.
 
     Raises:
         TypeError: `mask` is not a tensor.
@@ -47,7 +47,14 @@ def _squared_distance_cpu(mask: torch.Tensor) -> torch.Tensor:
 
 @torch.library.impl(LIBRARY, "squared_distance", "CUDA")
 def _squared_distance_cuda(mask: torch.Tensor) -> torch.Tensor:
-    return squared_distance_reference(mask)
+    pixels = mask.contiguous()
+    squared = torch.empty(mask.shape, dtype=torch.int32, device=mask.device)
+    if mask.numel():
+        across = torch.empty(mask.shape, dtype=torch.int16, device=mask.device)
+        cuda().squared_distance(
+            pointer(pixels), pointer(squared), pointer(across), *mask.shape, *launch_arguments(pixels)
+        )
+    return squared
 
 
 @torch.library.register_fake("activefreq::squared_distance", lib=LIBRARY)

@@ -23,11 +23,28 @@ void click_maps(Address clicks, Address maps, int64_t batch, int64_t count, int6
                    at<CUstream_st>(stream));
 }
 
+void label(Address mask, Address labels, Address counts, Address workspace, int64_t batch, int64_t height,
+           int64_t width, int connectivity, int device, Address stream) {
+  const cuda::DeviceGuard guard(device);
+  cuda::label({at<const uint8_t>(mask), at<int32_t>(labels), at<int32_t>(counts), batch, height, width, connectivity},
+              at<uint32_t>(workspace), at<CUstream_st>(stream));
+}
+
+void squared_distance(Address mask, Address squared, Address across, int64_t batch, int64_t height, int64_t width,
+                      int device, Address stream) {
+  const cuda::DeviceGuard guard(device);
+  cuda::squared_distance({at<const uint8_t>(mask), at<int32_t>(squared), batch, height, width}, at<uint16_t>(across),
+                         at<CUstream_st>(stream));
+}
+
 }  // namespace
 
 PYBIND11_MODULE(_cuda, m) {
   const auto release = py::call_guard<py::gil_scoped_release>();
   m.def("click_maps", &click_maps, release);
+  m.def("label", &label, release);
+  m.def("label_workspace", &cuda::label_workspace);
+  m.def("squared_distance", &squared_distance, release);
   m.def("device_count", &cuda::device_count);
   m.def("device_name", &cuda::device_name);
 }

@@ -14,6 +14,16 @@ inline void check(cudaError_t status, const char* operation) {
     throw std::runtime_error(std::string(operation) + ": CUDA says: " + cudaGetErrorString(status));
 }
 
+constexpr int kGridThreads = 256;  // of a block, where a whole grid shares the work
+
+// grid.y = image; grid.x blocks with up to `threads` threads per image. Kernels stride over what is left.
+inline dim3 grid_rows(int64_t threads, int64_t batch) {
+  constexpr int64_t kMostBlocks = 1 << 16, kMostImages = 65535;
+  const int64_t blocks = (threads + kGridThreads - 1) / kGridThreads;
+  return dim3(static_cast<unsigned>(blocks < kMostBlocks ? blocks : kMostBlocks),
+              static_cast<unsigned>(batch < kMostImages ? batch : kMostImages));
+}
+
 // Makes `device` current for one call and puts the caller's device back.
 class DeviceGuard {
  public:

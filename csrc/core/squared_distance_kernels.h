@@ -1,0 +1,78 @@
+// squared_distance on CUDA, two steps of one image over a group: along the rows by counting zeros in bit words, then up
+// and down from every pixel until no row can be nearer. d^2(x, y) = min over t of across(x, y + t)^2 + t^2. Nothing
+// here synchronises: a sync, or the end of a kernel, goes between the steps.
+#pragma once
+#include "core/group.h"
+#include "core/squared_distance.h"
+
+namespace activefreq::AF_ISA {
+
+// across: distance to the nearest background pixel of the same row, at most 16384. A team takes a row: from left to
+// right it knows the last background pixel, from right to left the next one; lanes meet their own pixels twice.
+template <class Group>
+AF_DEVICE void measure_rows(Group& group, const uint8_t* mask, int height, int width, uint16_t* across) {
+  constexpr int kAhead = 4;  // words in flight
+  const int chunks = (words32_of(width) + kAhead - 1) / kAhead;
+  for (int y = static_cast<int>(group.team()); y < height; y += static_cast<int>(group.teams())) {
+    const uint8_t* pixels = mask + static_cast<int64_t>(y) * width;
+    uint16_t* row = across + static_cast<int64_t>(y) * width;
+    const auto read = [&](int chunk, uint32_t (&background)[1][kAhead]) {
+      const int first = 32 * kAhead * chunk;
+      group.template ballots<1, kAhead>(
+          [&](int i) -> uint32_t { return first + i >= width || relaxed::constant(pixels + first + i) == 0; },
+          background);
+    };
+    int last = -1;
+    for (int chunk = 0; chunk < chunks; ++chunk) {
+      uint32_t background[1][kAhead];
+      read(chunk, background);
+      for (int k = 0; k < kAhead; ++k) {
+        const int first = 32 * (kAhead * chunk + k);
+        for (int i = group.lane(); i < 32 && first + i < width; i += group.lanes()) {
+          const uint32_t before = background[0][k] & (kAllBits >> (31 - i));
+          row[first + i] = static_cast<uint16_t>(first + i - (before ? first + highest_bit32(before) : last));
+        }
+        if (background[0][k]) last = first + highest_bit32(background[0][k]);
+      }
+    }
+    int next = width;
+    for (int chunk = chunks - 1; chunk >= 0; --chunk) {
+      uint32_t background[1][kAhead];
+      read(chunk, background);
+      for (int k = kAhead - 1; k >= 0; --k) {
+        const int first = 32 * (kAhead * chunk + k);
+        for (int i = group.lane(); i < 32 && first + i < width; i += group.lanes()) {
+          const uint32_t after = background[0][k] & (kAllBits << i);
+          const int distance = (after ? first + lowest_bit32(after) : next) - (first + i);
+          if (distance < row[first + i]) row[first + i] = static_cast<uint16_t>(distance);
+        }
+        if (background[0][k]) next = first + lowest_bit32(background[0][k]);
+      }
+    }
+  }
+}
+
+// A rank takes a pixel. The rows over and under the image are background, so the search ends at the nearer of them.
+template <class Group>
+AF_DEVICE void search_columns(Group& group, const uint16_t* across, int height, int width, int32_t* squared) {
+  constexpr int kAhead = 4;  // rows in flight, either side
+  const int64_t pixels = static_cast<int64_t>(height) * width;
+  for (int64_t i = group.rank(); i < pixels; i += group.size()) {
+    const int y = static_cast<int>(i / width), edge = y + 1 < height - y ? y + 1 : height - y;
+    const uint16_t* here = across + i;
+    int32_t best = here[0] < edge ? here[0] : edge;
+    best *= best;
+    for (int offset = 1; offset < edge && offset * offset < best; offset += kAhead) {
+      for (int k = 0; k < kAhead; ++k) {
+        const int away = offset + k < edge ? offset + k : edge - 1;
+        const int32_t above = here[-static_cast<int64_t>(away) * width],
+                      below = here[static_cast<int64_t>(away) * width];
+        const int32_t nearer = above < below ? above : below, other = away * away + nearer * nearer;
+        best = other < best ? other : best;
+      }
+    }
+    squared[i] = best;
+  }
+}
+
+}  // namespace activefreq::AF_ISA
