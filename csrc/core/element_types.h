@@ -54,11 +54,11 @@ AF_DEVICE inline float to_float(Float16 value) {
 
 AF_DEVICE inline void from_float(float value, float& result) { result = value; }
 AF_DEVICE inline void from_float(float value, BFloat16& result) {
-  FloatBits f;
-  f.value = value;
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
   asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(result.bits) : "f"(value));
 #else
+  FloatBits f;
+  f.value = value;
   const bool nan = (f.bits & 0x7fffffff) > 0x7f800000;
   result.bits = nan ? 0x7fff : static_cast<uint16_t>((f.bits + 0x7fff + (f.bits >> 16 & 1)) >> 16);
 #endif

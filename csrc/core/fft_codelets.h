@@ -5,7 +5,7 @@
 #include "core/portable.h"
 
 #define AF_INLINE inline __attribute__((always_inline))
-#ifdef __CUDA_ARCH__
+#ifdef __CUDACC__
 #define AF_UNROLL _Pragma("unroll")
 #else
 #define AF_UNROLL _Pragma("GCC unroll 16")
