@@ -126,22 +126,22 @@ AF_HOST_DEVICE AF_INLINE void butterfly_odd(Complex<V>* x) {
   constexpr int H = R / 2;
   Complex<V> t[H], d[H], all = x[0];
   const Complex<V> first = x[0];
-AF_UNROLL
+  AF_UNROLL
   for (int j = 0; j < H; ++j) {
     t[j] = x[j + 1] + x[R - 1 - j];
     d[j] = x[j + 1] - x[R - 1 - j];
     all = all + t[j];
   }
   x[0] = all;
-AF_UNROLL
+  AF_UNROLL
   for (int k = 1; k <= H; ++k) {
     Complex<V> m = first, q = {d[0].re * root_sine<T, R>(k), d[0].im * root_sine<T, R>(k)};
-AF_UNROLL
+    AF_UNROLL
     for (int j = 0; j < H; ++j) {
       const T cosine = root_cosine<T, R>((j + 1) * k % R);
       m = {m.re + t[j].re * cosine, m.im + t[j].im * cosine};
     }
-AF_UNROLL
+    AF_UNROLL
     for (int j = 1; j < H; ++j) {
       const T sine = root_sine<T, R>((j + 1) * k % R);
       q = {q.re + d[j].re * sine, q.im + d[j].im * sine};
@@ -155,19 +155,19 @@ AF_UNROLL
 template <class T, int A, int B, class V>
 AF_HOST_DEVICE AF_INLINE void butterfly_composed(Complex<V>* x) {
   Complex<V> t[A * B];
-AF_UNROLL
+  AF_UNROLL
   for (int b = 0; b < B; ++b) {
     Complex<V> u[A];
-AF_UNROLL
+    AF_UNROLL
     for (int a = 0; a < A; ++a) u[a] = x[b + B * a];
     butterfly<T, A>(u);
-AF_UNROLL
+    AF_UNROLL
     for (int k = 0; k < A; ++k) t[k * B + b] = turned<T, A * B>(u[k], b * k);
   }
-AF_UNROLL
+  AF_UNROLL
   for (int k = 0; k < A; ++k) {
     butterfly<T, B>(t + k * B);
-AF_UNROLL
+    AF_UNROLL
     for (int j = 0; j < B; ++j) x[k + A * j] = t[k * B + j];
   }
 }

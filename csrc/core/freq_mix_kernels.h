@@ -29,8 +29,9 @@ AF_DEVICE inline int take_role(const int64_t* end, int64_t& block) {
   return role;
 }
 
+// These two are functions of their own on a GPU: six variants of them in every kernel would be most of its code.
 template <class Group>
-AF_DEVICE inline void copy_block(Group& group, const MixBlocks& m, int64_t origin, int64_t block) {
+AF_DEVICE AF_NOINLINE void copy_block(Group& group, const MixBlocks& m, int64_t origin, int64_t block) {
   const int64_t blocks = (m.quarter_points + kCopyPoints - 1) / kCopyPoints, sample = block / blocks;
   const int64_t first = (block - sample * blocks) * kCopyPoints;
   const int64_t start = origin + sample * 4 * m.quarter_points + first;
@@ -46,7 +47,7 @@ AF_DEVICE inline void copy_block(Group& group, const MixBlocks& m, int64_t origi
 }
 
 template <class Group>
-AF_DEVICE inline void convolution_block(Group& group, const MixBlocks& m, int64_t block, Point* memory) {
+AF_DEVICE AF_NOINLINE void convolution_block(Group& group, const MixBlocks& m, int64_t block, Point* memory) {
   with_element(m.tensors.element, [&](auto type) {
     using T = decltype(type);
     const FilterTensors& t = m.tensors;
@@ -84,6 +85,8 @@ struct FixedLayer {
   static constexpr int kPlaneLog2Pairs = kSide >= 56 ? 0 : kSide >= 28 ? 1 : kSide >= 14 ? 3 : 4;
   static constexpr int kChannelLog2Pairs = kSide == 14 && kQuarter == 32 ? 3 : 2;
   static constexpr int kThreads = kSide >= 112 ? 256 : 128;
+  // Blocks that share a processor's registers: butterflies of 28 or 32 points take more than 128 of them.
+  static constexpr int kBlocks = kSide >= 112 ? 2 : kQuarter == 16 || kQuarter == 32 ? 3 : 4;
   using Plane = FixedTile<kSide, kSide, kPlaneLog2Pairs, false>;
   using Channel = FixedTile<kQuarter, kSide, kChannelLog2Pairs, true>;
 };

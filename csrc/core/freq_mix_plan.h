@@ -50,7 +50,8 @@ enum class Path : int32_t { automatic, fused, cufft };
 
 namespace AF_ISA {
 
-// ---- One filter ------------------------------------------------------------------------------------------------------
+// ---- One filter
+// ------------------------------------------------------------------------------------------------------
 inline void lay_out(TiledFilter& p, int log2_pairs, bool pairs_first) {
   const int n1 = p.axis1.size, n2 = p.axis2.size, pitch = n2 | 1, pairs = 1 << log2_pairs;
   p.log2_pairs = log2_pairs;
@@ -88,7 +89,8 @@ inline bool plan_filter(TiledFilter& p, const FilterAxes& axes, int64_t origin, 
   p = {};
   const int64_t n1 = axes.outer.size, n2 = axes.half.size, most = machine.shared_bytes / sizeof(Point);
   if (axes.middle.size != 1 || n1 > most || n2 > most || n1 * (n2 | 1) > most) return false;
-  if (!plan_axis(p.axis1, static_cast<int>(n1), fixed) || !plan_axis(p.axis2, static_cast<int>(n2), fixed)) return false;
+  if (!plan_axis(p.axis1, static_cast<int>(n1), fixed) || !plan_axis(p.axis2, static_cast<int>(n2), fixed))
+    return false;
 
   // Planes pair up along the shared axis that is closest in memory.
   int along = -1;
@@ -121,8 +123,7 @@ inline bool plan_filter(TiledFilter& p, const FilterAxes& axes, int64_t origin, 
     for (int log2_pairs = 4;; --log2_pairs) {
       lay_out(p, log2_pairs, pairs_first);
       const int64_t tiles = p.group_tiles * p.groups.combinations;
-      if (log2_pairs == 0 ||
-          (tile_bytes(p) <= room && (1 << log2_pairs) < p.planes && 3 * tiles >= machine.processors))
+      if (log2_pairs == 0 || (tile_bytes(p) <= room && (1 << log2_pairs) < p.planes && 3 * tiles >= machine.processors))
         break;
     }
   }
@@ -147,14 +148,15 @@ inline bool plan_filter(TiledFilter& p, const FilterAxes& axes, int64_t origin, 
   return shared_bytes(p, machine, backward) <= machine.shared_bytes;
 }
 
-// ---- A launch --------------------------------------------------------------------------------------------------------
-// FreqFormer's layers at 224 and 448 pixels: C/4 and H = W of the kernels that know their shape.
+// ---- A launch
+// -------------------------------------------------------------------------------------------------------- FreqFormer's
+// layers at 224 and 448 pixels: C/4 and H = W of the kernels that know their shape.
 #define AF_FIXED_LAYERS(LAYER) \
   LAYER(8, 56) LAYER(16, 28) LAYER(32, 14) LAYER(64, 7) LAYER(8, 112) LAYER(16, 56) LAYER(32, 28) LAYER(64, 14)
 
 struct MixPlan {
   MixBlocks blocks;
-  bool fused[kFilters];  // false: absent, or a matter for cuFFT
+  bool fused[kFilters];           // false: absent, or a matter for cuFFT
   int fixed_quarter, fixed_side;  // the kernel that knows this shape; 0: the general one
   int threads;
   int64_t shared_bytes, sum_shared_bytes;
@@ -214,16 +216,16 @@ inline MixPlan plan_freq_mix(const FreqMixShape& s, Element element, bool backwa
     return all;
   };
   int kernel_threads = kGeneralThreads;
-#define AF_LAYER(Q, N)                                                                           \
-  if (allow_fixed && path != Path::cufft && quarter == Q && s.height == N && s.width == N) {     \
-    using Layer = FixedLayer<Q, N>;                                                              \
-    const FixedLayout plane = {Layer::kPlaneLog2Pairs, false};                                   \
-    const FixedLayout channel = {Layer::kChannelLog2Pairs, true};                                \
-    if (plan_filters(&plane, &channel)) {                                                        \
-      plan.fixed_quarter = Q;                                                                    \
-      plan.fixed_side = N;                                                                       \
-      kernel_threads = Layer::kThreads;                                                          \
-    }                                                                                            \
+#define AF_LAYER(Q, N)                                                                       \
+  if (allow_fixed && path != Path::cufft && quarter == Q && s.height == N && s.width == N) { \
+    using Layer = FixedLayer<Q, N>;                                                          \
+    const FixedLayout plane = {Layer::kPlaneLog2Pairs, false};                               \
+    const FixedLayout channel = {Layer::kChannelLog2Pairs, true};                            \
+    if (plan_filters(&plane, &channel)) {                                                    \
+      plan.fixed_quarter = Q;                                                                \
+      plan.fixed_side = N;                                                                   \
+      kernel_threads = Layer::kThreads;                                                      \
+    }                                                                                        \
   }
   AF_FIXED_LAYERS(AF_LAYER)
 #undef AF_LAYER

@@ -19,6 +19,8 @@
 #include <cmath>
 #endif
 
+#define AF_NOINLINE __attribute__((noinline))
+
 namespace activefreq::AF_ISA {
 
 using Number = Complex<float>;
@@ -102,7 +104,8 @@ struct TileTables {
 constexpr int64_t tile_table_bytes(int64_t n1, int64_t n2) { return (n1 + n2) * 12 + 8; }
 
 template <class Group>
-AF_DEVICE inline TileTables make_tables(Group& group, const GeneralAxis& axis1, const GeneralAxis& axis2, Point* memory) {
+AF_DEVICE inline TileTables make_tables(Group& group, const GeneralAxis& axis1, const GeneralAxis& axis2,
+                                        Point* memory) {
   const int n1 = axis1.size, n2 = axis2.size;
   int* const numbers = reinterpret_cast<int*>(memory + n1 + n2);
   const TileTables tables = {memory, memory + n1, numbers, numbers + n1};
@@ -225,8 +228,9 @@ struct TilePasses {
           pair = size_quotient(tile.axis2(), rest);
           line = rest - pair * tile.size2();
         }
-        butterflies<R, kInverse>(stage, unit, tables.root1, [&](int first, Number* x) { read(radix, pair, line, first, x); },
-                                 [&](int first, const Number* x) { write(radix, pair, line, first, x); });
+        butterflies<R, kInverse>(
+            stage, unit, tables.root1, [&](int first, Number* x) { read(radix, pair, line, first, x); },
+            [&](int first, const Number* x) { write(radix, pair, line, first, x); });
       }
     });
   }
@@ -248,9 +252,9 @@ struct TilePasses {
           line = rest - pair * tile.size1();
         }
         Point* const at = points + (line * tile.row() + pair * tile.depth());
-        butterflies<R, kInverse>(stage, unit, tables.root2,
-                                 [&](int first, Number* x) { gather<R>(at + first * tile.column(), step, x); },
-                                 [&](int first, const Number* x) { scatter<R>(x, at + first * tile.column(), step); });
+        butterflies<R, kInverse>(
+            stage, unit, tables.root2, [&](int first, Number* x) { gather<R>(at + first * tile.column(), step, x); },
+            [&](int first, const Number* x) { scatter<R>(x, at + first * tile.column(), step); });
       }
     });
   }
@@ -422,14 +426,13 @@ struct TilePasses {
 // Block `block` of a filter: its slice of a group's tiles. `memory`: the tile; backward the products, unless p.spectrum
 // has room for them; the tables.
 template <class Tile, class Group>
-AF_DEVICE AF_INLINE void filter_block(Group& group, const TiledFilter& p, Tile tile, const FilterTensors& t, int64_t block,
-                                      Point* memory) {
+AF_DEVICE AF_INLINE void filter_block(Group& group, const TiledFilter& p, Tile tile, const FilterTensors& t,
+                                      int64_t block, Point* memory) {
   const int64_t which = block / p.slices, slice = block - which * p.slices;
   const PlaneOffset of_group = plane_offset(p.groups, which);
   const Point* const weight = p.weight + of_group.weight;
   const bool products_outside = p.spectrum != nullptr;
-  Point* const products =
-      products_outside ? p.spectrum + block * tile.tile_points() : memory + tile.tile_points();
+  Point* const products = products_outside ? p.spectrum + block * tile.tile_points() : memory + tile.tile_points();
   Point* const after = memory + tile.tile_points() * (t.backward && !products_outside ? 2 : 1);
   const TileTables tables = make_tables(group, p.axis1, p.axis2, after);
   group.sync();
@@ -442,12 +445,14 @@ AF_DEVICE AF_INLINE void filter_block(Group& group, const TiledFilter& p, Tile t
     AF_ROLLED
     for (int turn = t.backward ? 0 : 1; turn < 2; ++turn) {  // x, then the gradient
       passes.transform(group, t.element, turn ? t.source : t.input, start, planes);
-      passes.middle(group, turn == 0 ? Spectral::record : t.backward ? Spectral::combine : Spectral::filter, weight,
-                    products);
+      passes.middle(group,
+                    turn == 0    ? Spectral::record
+                    : t.backward ? Spectral::combine
+                                 : Spectral::filter,
+                    weight, products);
       group.sync();
     }
-    if (t.backward)
-      passes.add_products(group, products, p.partial + block * tile.size1() * tile.size2(), i == slice);
+    if (t.backward) passes.add_products(group, products, p.partial + block * tile.size1() * tile.size2(), i == slice);
     passes.transform_back(group, t.element, t.output, start, planes);
   }  // no sync: the next tile's first pass writes what this very rank has just read
 }

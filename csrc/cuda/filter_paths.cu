@@ -1,7 +1,7 @@
-#include "cuda/filter_paths.h"
-
 #include <stdexcept>
 #include <string>
+
+#include "cuda/filter_paths.h"
 
 namespace activefreq::cuda {
 
@@ -13,7 +13,8 @@ FilterPaths choose_paths(const device::MixPlan& plan, const FilterAxes* axes, co
     paths.packed[i] = present[i] && !plan.fused[i];
     if (!paths.packed[i]) continue;
     if (path == Path::fused)
-      throw std::invalid_argument(std::string(operation) + ": path must be 'auto' or 'cufft' for this shape: a plane of " +
+      throw std::invalid_argument(std::string(operation) +
+                                  ": path must be 'auto' or 'cufft' for this shape: a plane of " +
                                   std::to_string(axes[i].outer.size) + " x " + std::to_string(axes[i].half.size) +
                                   " points has a third axis, a prime factor over 7, or more than the " +
                                   std::to_string(on.machine.shared_bytes) + " bytes of shared memory of a block");
@@ -36,8 +37,8 @@ int64_t carve(FilterPaths& paths, bool convolution, void* base, const FilterDevi
 void run(FilterPaths& paths, const FilterDevice& on, const char* operation, cudaStream_t stream) {
   for (int i = 0; i < kFilters; ++i)
     if (paths.packed[i])
-      run_packed_filter(paths.filter[i], paths.plan.blocks.tensors, paths.memory[i], paths.work[i], on.device, operation,
-                        stream);
+      run_packed_filter(paths.filter[i], paths.plan.blocks.tensors, paths.memory[i], paths.work[i], on.device,
+                        operation, stream);
   launch_plan(paths.plan, on, operation, stream);
 }
 

@@ -109,8 +109,7 @@ int64_t fourier_work_bytes(const FourierShape& shape, bool may_plan) {
   check(library.create(&made.plan), "cufftCreate");
   check(library.set_auto_allocation(made.plan, 0), "cufftSetAutoAllocation");
   check(library.make_plan_many(made.plan, rank, sizes, nullptr, 1, static_cast<int>(points), nullptr, 1,
-                               static_cast<int>(points), kComplexToComplex, static_cast<int>(shape.batch),
-                               &work_bytes),
+                               static_cast<int>(points), kComplexToComplex, static_cast<int>(shape.batch), &work_bytes),
         "cufftMakePlanMany");
   made.work_bytes = static_cast<int64_t>(work_bytes);
   plans.emplace(key_of(shape), made);

@@ -5,6 +5,8 @@
 #include <string>
 
 #include "core/click_maps.h"
+#include "core/filter_calls.h"
+#include "core/haar_kernels.h"
 #include "core/label.h"
 #include "core/squared_distance.h"
 
@@ -14,6 +16,13 @@ void click_maps(const ClickMaps& p, cudaStream_t stream);
 // workspace: batch * label_workspace(height, width) values
 int64_t label_workspace(int64_t height, int64_t width);
 void label(const Label& p, uint32_t* workspace, cudaStream_t stream);
+// Bytes of workspace; a shape that needs cuFFT gets its plan here, unless the stream is being captured.
+int64_t freq_mix_workspace(const FreqMixCall& call, cudaStream_t stream);
+void freq_mix(const FreqMixCall& call, cudaStream_t stream);
+int64_t spectral_filter_workspace(const SpectralFilterCall& call, cudaStream_t stream);
+void spectral_filter(const SpectralFilterCall& call, cudaStream_t stream);
+void haar_dwt2(const HaarPlanes& p, cudaStream_t stream);
+void haar_idwt2(const HaarPlanes& p, cudaStream_t stream);
 // across: batch * height * width values of workspace
 void squared_distance(const SquaredDistance& p, uint16_t* across, cudaStream_t stream);
 

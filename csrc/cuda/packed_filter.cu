@@ -1,17 +1,16 @@
 // Thread map: grid.y = pair of planes (or group of planes that share a spectrum), a thread takes points of it. The
 // bodies are in core/packed_filter_kernels.h.
-#include "cuda/packed_filter.h"
-
 #include "core/packed_filter_kernels.h"
 #include "cuda/fourier_library.h"
 #include "cuda/groups.h"
 #include "cuda/launch.h"
+#include "cuda/packed_filter.h"
 
 namespace activefreq::cuda {
 namespace {
 
-__global__ void __launch_bounds__(kGridThreads)
-    pack(const __grid_constant__ PackedFilter p, Element element, const void* x, int64_t begin, int64_t count, Point* to) {
+__global__ void __launch_bounds__(kGridThreads) pack(const __grid_constant__ PackedFilter p, Element element,
+                                                     const void* x, int64_t begin, int64_t count, Point* to) {
   GridRow group;
   for (int64_t i = blockIdx.y; i < count; i += gridDim.y)
     device::pack_pair(group, p, element, x, begin + i, to + i * p.points);
@@ -27,8 +26,7 @@ __global__ void __launch_bounds__(kGridThreads) unpack(const __grid_constant__ P
 __global__ void __launch_bounds__(kGridThreads)
     multiply(const __grid_constant__ PackedFilter p, int64_t begin, int64_t count, Point* z) {
   GridRow group;
-  for (int64_t i = blockIdx.y; i < count; i += gridDim.y)
-    device::multiply_pair(group, p, begin + i, z + i * p.points);
+  for (int64_t i = blockIdx.y; i < count; i += gridDim.y) device::multiply_pair(group, p, begin + i, z + i * p.points);
 }
 
 __global__ void __launch_bounds__(kGridThreads)

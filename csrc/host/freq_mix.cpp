@@ -1,25 +1,25 @@
 // The kernel bodies of freq_mix on the host, for tests.
 #include <cmath>
 
-#include "host/mix_blocks.h"
+#include "host/packed_filter.h"
 
 using namespace activefreq;
 using namespace activefreq::AF_ISA;
 
 // Forward where `grad` is null: y from x. Else y is the gradient of x, and the five weights get theirs. Returns 0 to 7,
-// one bit per filter that was fused, plus 8 where the kernel knew the shape; filters that are not fused are left alone.
+// one bit per filter that was fused, plus 8 where the kernel knew the shape. `path` as enum Path.
 extern "C" int32_t freq_mix(const void* x, const void* grad, void* y, int64_t element, int64_t batch, int64_t channels,
                             int64_t height, int64_t width, const float* conv_weight, const float* conv_bias,
                             const Point* weight_hw, const Point* weight_hc, const Point* weight_wc,
                             float* conv_weight_gradient, float* conv_bias_gradient, Point* gradient_hw,
                             Point* gradient_hc, Point* gradient_wc, int64_t processors, int64_t shared_bytes,
-                            int64_t allow_fixed, const Run* run) {
+                            int64_t allow_fixed, int64_t path, const Run* run) {
   const Machine machine = {processors, shared_bytes};
   const Point* const weight[kFilters] = {weight_hw, weight_hc, weight_wc};
   Point* const gradient[kFilters] = {gradient_hw, gradient_hc, gradient_wc};
   const bool present[kFilters] = {weight_hw != nullptr, weight_hc != nullptr, weight_wc != nullptr};
-  MixPlan plan = plan_freq_mix({batch, channels, height, width}, static_cast<Element>(element), grad != nullptr, present,
-                               Path::automatic, machine, allow_fixed, run->ranks);
+  MixPlan plan = plan_freq_mix({batch, channels, height, width}, static_cast<Element>(element), grad != nullptr,
+                               present, static_cast<Path>(path), machine, allow_fixed, run->ranks);
   Carver count(nullptr);
   carve(plan, machine, true, count);
   std::vector<Point> workspace(static_cast<size_t>(count.used()) / sizeof(Point) + 1, Point{NAN, NAN});
@@ -31,13 +31,22 @@ extern "C" int32_t freq_mix(const void* x, const void* grad, void* y, int64_t el
     plan.blocks.filter[i].weight = weight[i];
     plan.blocks.filter[i].weight_gradient = gradient[i];
     fused |= plan.fused[i] << i;
+    if (plan.fused[i] || !present[i]) continue;
+    PackedFilter p =
+        plan_packed_filter(freq_mix_axes({batch, channels, height, width}, i), plan.blocks.filter[i].origin);
+    p.weight = weight[i];
+    p.weight_gradient = gradient[i];
+    run_packed_filter(*run, p, plan.blocks.tensors);
   }
   Depthwise& c = plan.blocks.convolution;
   c.tap = conv_weight;
   c.bias = conv_bias;
   c.tap_gradient = conv_weight_gradient;
   c.bias_gradient = conv_bias_gradient;
-  run_plan(*run, plan);
+  if (plan.fixed_side)
+    run_fixed_plan(*run, plan);
+  else
+    run_general_plan(*run, plan);
   return fused;
 }
 
@@ -52,8 +61,8 @@ extern "C" int32_t differences(const Run* run) {
   for (const Case& s : {Case{3, 32, 18, 20, 1, 0}, Case{3, 64, 28, 28, 2, 1}, Case{2, 256, 7, 7, 1, 1}}) {
     const int64_t quarter = s.channels / 4, points = s.batch * s.channels * s.height * s.width;
     const int64_t h = s.height / 2 + 1, w = s.width / 2 + 1;
-    const int64_t sizes[] = {points, points, 9 * quarter, quarter, 2 * quarter * s.height * w, 2 * quarter * h,
-                             2 * quarter * w};
+    const int64_t sizes[] = {points,          points,         9 * quarter, quarter, 2 * quarter * s.height * w,
+                             2 * quarter * h, 2 * quarter * w};
     std::vector<float> given[7];
     for (int i = 0; i < 7; ++i)
       for (int64_t j = 0; j < sizes[i]; ++j) given[i].push_back(normal(random));
@@ -66,7 +75,7 @@ extern "C" int32_t differences(const Run* run) {
         freq_mix(given[0].data(), backward ? given[1].data() : nullptr, all[backward].data(), 0, s.batch, s.channels,
                  s.height, s.width, given[2].data(), given[3].data(), as_points(given[4]), as_points(given[5]),
                  as_points(given[6]), all[2].data(), all[3].data(), as_points(all[4]), as_points(all[5]),
-                 as_points(all[6]), s.processors, 227 << 10, s.fixed, &how);
+                 as_points(all[6]), s.processors, 227 << 10, s.fixed, 0, &how);
       return all;
     };
     const auto expected = results({Kind::alone, 1, 0, kNoSync}), found = results(*run);

@@ -1,5 +1,6 @@
 // Runs the launches of a plan (core/freq_mix_plan.h) on the host, block after block.
 #pragma once
+#include <functional>
 #include <limits>
 
 #include "core/freq_mix_plan.h"
@@ -35,21 +36,30 @@ void run_blocks(const Run& run, int64_t blocks, int64_t shared_bytes, Body body)
   }
 }
 
-inline void run_plan(const Run& run, const MixPlan& plan) {
-  const MixBlocks& m = plan.blocks;
-  const auto first_launch = [&](auto block_body) { run_blocks(run, m.end[kConvolution], plan.shared_bytes, block_body); };
-#define AF_LAYER(Q, N)                                                             \
-  if (plan.fixed_quarter == Q && plan.fixed_side == N)                             \
-    first_launch([&](AnyRank& group, int64_t block, Point* memory) {                  \
-      fixed_mix_block<Q, N>(group, m, block, memory);                              \
-    });
+inline void run_sums(const Run& run, const MixPlan& plan) {
+  if (plan.blocks.tensors.backward)
+    run_blocks(run, plan.blocks.sum_end[kConvolution], plan.sum_shared_bytes,
+               [&](AnyRank& group, int64_t block, Point* memory) { sum_block(group, plan.blocks, block, memory); });
+}
+
+inline void run_general_plan(const Run& run, const MixPlan& plan) {
+  run_blocks(run, plan.blocks.end[kConvolution], plan.shared_bytes, [&](AnyRank& group, int64_t block, Point* memory) {
+    general_mix_block(group, plan.blocks, block, memory);
+  });
+  run_sums(run, plan);
+}
+
+// With the kernel that knows the shape.
+inline void run_fixed_plan(const Run& run, const MixPlan& plan) {
+#define AF_LAYER(Q, N)                                                     \
+  if (plan.fixed_quarter == Q && plan.fixed_side == N)                     \
+    run_blocks(run, plan.blocks.end[kConvolution], plan.shared_bytes,      \
+               [&](AnyRank& group, int64_t block, Point* memory) {         \
+                 fixed_mix_block<Q, N>(group, plan.blocks, block, memory); \
+               });
   AF_FIXED_LAYERS(AF_LAYER)
 #undef AF_LAYER
-  if (!plan.fixed_side)
-    first_launch([&](AnyRank& group, int64_t block, Point* memory) { general_mix_block(group, m, block, memory); });
-  if (m.tensors.backward)
-    run_blocks(run, m.sum_end[kConvolution], plan.sum_shared_bytes,
-               [&](AnyRank& group, int64_t block, Point* memory) { sum_block(group, m, block, memory); });
+  run_sums(run, plan);
 }
 
 }  // namespace activefreq::AF_ISA
