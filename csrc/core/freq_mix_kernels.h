@@ -85,8 +85,9 @@ struct FixedLayer {
   static constexpr int kPlaneLog2Pairs = kSide >= 56 ? 0 : kSide >= 28 ? 1 : kSide >= 14 ? 3 : 4;
   static constexpr int kChannelLog2Pairs = kSide == 14 && kQuarter == 32 ? 3 : 2;
   static constexpr int kThreads = kSide >= 112 ? 256 : 128;
-  // Blocks that share a processor's registers: butterflies of 28 or 32 points take more than 128 of them.
-  static constexpr int kBlocks = kSide >= 112 ? 2 : kQuarter == 16 || kQuarter == 32 ? 3 : 4;
+  // Blocks that share a processor's registers: with butterflies of 28 points, or of 16 beside those of 8 and 7, a
+  // thread needs more than the 128 of them that four blocks would leave.
+  static constexpr int kBlocks = kThreads == 256 ? 2 : kSide == 28 || kQuarter == 16 ? 3 : 4;
   using Plane = FixedTile<kSide, kSide, kPlaneLog2Pairs, false>;
   using Channel = FixedTile<kQuarter, kSide, kChannelLog2Pairs, true>;
 };

@@ -14,10 +14,10 @@ namespace activefreq {
 
 constexpr int kMaxStages = 10;       // 3^9 = 19683 points take 9
 constexpr int kLargestCodelet = 16;  // in a transform of several stages, and wherever n is known at run time only
-constexpr int kLargestWhole = 32;    // an axis of so many points is one codelet where n is known at compile time
 
 constexpr bool is_codelet(int n) { return (n >= 1 && n <= 8) || n == 12 || n == 14 || n == 16; }
-constexpr bool is_whole_codelet(int n) { return is_codelet(n) || n == 24 || n == 28 || n == 32; }
+// As the only stage of an axis whose size is known at compile time. 32 points do not fit in a thread's registers.
+constexpr bool is_whole_codelet(int n) { return is_codelet(n) || n == 24 || n == 28; }
 
 struct Radices {
   int count;  // 0: n has a prime factor over 7

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from filter_cases import ELEMENTS, LIBRARY, TWO_AXES, random_filter
 from host_kernels import run
 from tolerances import relative_error, transform_tolerance
 
@@ -9,39 +10,6 @@ import activefreq as af
 from activefreq.ops.spectral_filter import _axis_table
 
 AUTO, FUSED, CUFFT = 0, 1, 2
-ELEMENTS = {torch.float32: 0, torch.bfloat16: 1, torch.float16: 2}
-# shape of x, which axes a weight of its own has (the others share), transformed axes
-TWO_AXES = [
-    ((3, 4, 5, 6), (0, 1, 0, 0), (2, 3)),
-    ((3, 4, 5, 6), (0, 0, 0, 0), (1, 2)),
-    ((2, 8, 24, 16), (0, 0, 0, 0), (1, 3)),
-    ((2, 5, 9, 4), (1, 0, 0, 0), (3, 1)),
-    ((2, 3, 4, 5, 6), (1, 0, 0, 0, 1), (-2, 1)),
-    ((28, 7), (0, 0), (0, 1)),
-    ((33, 2, 3), (1, 0, 0), (1, 2)),
-    ((33, 2, 3), (0, 0, 0), (1, 2)),
-    ((3, 1, 2), (0, 0, 0), (1, 2)),
-    ((4, 1, 1), (1, 0, 0), (1, 2)),
-    ((2, 210, 3), (1, 0, 0), (2, 1)),
-]
-LIBRARY = [  # three axes, primes over 7
-    ((2, 8, 9, 10), (0, 0, 0, 0), (1, 2, 3)),
-    ((2, 3, 4, 5, 6), (1, 0, 0, 0, 0), (-1, 1, -3)),
-    ((5, 13, 22), (0, 0, 0), (1, 2)),
-    ((2, 3, 37, 4), (0, 1, 0, 0), (2, 3)),
-    ((2, 97, 3), (1, 0, 0), (2, 1)),
-]
-
-
-def random_case(case, seed=0):
-    shape, own, axes = case
-    positive = [a % len(shape) for a in axes]
-    weight = [
-        n // 2 + 1 if a == positive[-1] else n if a in positive or own[a] else 1 for a, n in enumerate(shape)
-    ]
-    generator = torch.Generator().manual_seed(seed)
-    x, g = torch.randn((2, *shape), generator=generator)
-    return x, torch.randn((*weight, 2), generator=generator), g, positive
 
 
 def on_host(kernels, x, weight, axes, grad=None, path=AUTO, chunk_points=1 << 20, how=None):
@@ -70,7 +38,7 @@ def on_host(kernels, x, weight, axes, grad=None, path=AUTO, chunk_points=1 << 20
 
 
 def check(kernels, case, fused, **options):
-    x, weight, g, axes = random_case(case)
+    x, weight, g, axes = random_filter(case)
     doubles = [t.double().requires_grad_() for t in (x, weight)]
     expected = af.reference.spectral_filter(*doubles, axes)
     oracles = [expected, *torch.autograd.grad(expected, doubles, g.double())]
@@ -96,7 +64,7 @@ def test_pairs_for_a_library(host_kernels, case, chunk_points):
 @pytest.mark.parametrize("case", LIBRARY, ids=str)
 def test_what_does_not_fit_goes_to_the_library(host_kernels, case):
     check(host_kernels("spectral_filter"), case, fused=False)
-    x, weight, _, axes = random_case(((1, 240, 128), (0, 0, 0), (1, 2)))  # 245760 bytes a plane
+    x, weight, _, axes = random_filter(((1, 240, 128), (0, 0, 0), (1, 2)))  # 245760 bytes a plane
     assert on_host(host_kernels("spectral_filter"), x, weight, axes, path=AUTO)[0] == 0
 
 
@@ -104,7 +72,7 @@ def test_what_does_not_fit_goes_to_the_library(host_kernels, case):
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_half_precision_is_one_rounding(host_kernels, dtype, path):
     kernels = host_kernels("spectral_filter")
-    x, weight, g, axes = random_case(TWO_AXES[0])
+    x, weight, g, axes = random_filter(TWO_AXES[0])
     x, g = x.to(dtype), g.to(dtype)
     single = [on_host(kernels, x.float(), weight, axes, grad, path)[1] for grad in (None, g.float())]
     half = [on_host(kernels, x, weight, axes, grad, path)[1] for grad in (None, g)]
@@ -132,7 +100,7 @@ def test_half_precision_numbers(host_kernels):
 def test_neighbouring_planes_need_no_alignment(host_kernels):
     """Planes side by side are read two at a time where that is allowed, and one by one where it is not."""
     kernels = host_kernels("spectral_filter")
-    x, weight, _, axes = random_case(((4, 6, 8), (0, 0, 0), (0, 1)))
+    x, weight, _, axes = random_filter(((4, 6, 8), (0, 0, 0), (0, 1)))
     aligned = on_host(kernels, x, weight, axes)[1][0]
     shifted = torch.empty(x.numel() + 1)[1:].view(x.shape).copy_(x)
     assert shifted.data_ptr() % 8
