@@ -2,8 +2,8 @@
 
 The points are FreqFormer's layers at 224 and 448 pixels, batch 1 and 32. Beside ours: the plain-torch definition in
 eager mode, the same captured in a graph, the same compiled, and a device copy of the bytes that a layer has to move
-once (x in, y out), which is the floor. Times are of the device, by events, over enough calls to outlast the launches;
-inputs rotate beyond the cache where a batch is large.
+once (x in, y out), which is the floor of a forward pass. Times are of the device, by events; calls rotate over copies
+of their input beyond the cache where a batch is large, graphs repeat ten calls on one input.
 """
 
 from __future__ import annotations
@@ -24,20 +24,17 @@ _BEYOND_CACHE = 256 << 20  # bytes: several times the second-level cache of a la
 _ROUNDS = 15
 
 
-def _gradients(function: Callable[..., torch.Tensor]) -> Call:
-    def call(inputs: Sequence[torch.Tensor]) -> object:
-        y = function(*inputs)
-        return torch.autograd.grad(y, inputs, torch.ones_like(y))
+def _adapted(function: Callable[..., torch.Tensor], gradient: torch.Tensor | None) -> Call:
+    """The function alone, or with the gradients of all its inputs."""
 
-    return call
-
-
-def _forward(function: Callable[..., torch.Tensor]) -> Call:
-    def call(inputs: Sequence[torch.Tensor]) -> object:
+    def forward(inputs: Sequence[torch.Tensor]) -> object:
         with torch.no_grad():
             return function(*inputs)
 
-    return call
+    def backward(inputs: Sequence[torch.Tensor]) -> object:
+        return torch.autograd.grad(function(*inputs), inputs, gradient)
+
+    return forward if gradient is None else backward
 
 
 def _capture(call: Call, inputs: Sequence[torch.Tensor], repeats: int) -> torch.cuda.CUDAGraph:
@@ -73,11 +70,12 @@ def _device_microseconds(work: Callable[[], object], calls: int, seconds: float)
 def _point(
     image: str, batch: int, channels: int, size: int, dtype: torch.dtype, backward: bool, seconds: float
 ) -> dict[str, Any]:
+    torch.compiler.reset()  # every point compiles for its own shape
     x, *weights = (t.cuda() for t in make_inputs(batch, channels, size))
     x = x.to(dtype)
     copies = max(1, min(64, -(-_BEYOND_CACHE // (2 * x.nbytes)))) if batch > 1 else 1
     rotation = [[t.clone().requires_grad_(backward) for t in (x, *weights)] for _ in range(copies)]
-    adapt = _gradients if backward else _forward
+    gradient = torch.randn_like(x) if backward else None
 
     def definition(x: torch.Tensor, *weights: torch.Tensor) -> torch.Tensor:  # torch.fft has no bfloat16
         return eager_rfft2(x.float(), *weights).to(x.dtype)
@@ -97,17 +95,16 @@ def _point(
         "pass": "forward+backward" if backward else "forward",
     }
     candidates = {
-        "ours": adapt(af.ops.freq_mix),
-        "eager": adapt(definition),
-        "compiled": adapt(torch.compile(definition, dynamic=False)),
+        "ours": _adapted(af.ops.freq_mix, gradient),
+        "eager": _adapted(definition, gradient),
+        "compiled": _adapted(torch.compile(definition, dynamic=False), gradient),
     }
     for name, call in candidates.items():
         row[name] = _device_microseconds(in_turn(call), copies, seconds)
     for name in ("ours", "eager"):
         repeats = 10
-        graphs = [_capture(candidates[name], inputs, repeats) for inputs in rotation[:4]]
-        replay = in_turn_of(graphs)
-        row[f"{name} in a graph"] = _device_microseconds(replay, repeats * len(graphs), seconds)
+        graph = _capture(candidates[name], rotation[0], repeats)
+        row[f"{name} in a graph"] = _device_microseconds(graph.replay, repeats, seconds)
     targets = [torch.empty_like(x) for _ in range(copies)]
 
     def copy() -> None:
@@ -117,16 +114,6 @@ def _point(
     row["copy"] = _device_microseconds(copy, copies, seconds)
     row["times a copy"] = row["ours"].median / row["copy"].median
     return row
-
-
-def in_turn_of(graphs: Sequence[torch.cuda.CUDAGraph]) -> Callable[[], object]:
-    """Replays them one after another."""
-
-    def work() -> None:
-        for graph in graphs:
-            graph.replay()
-
-    return work
 
 
 def rows(seconds: float) -> list[dict[str, Any]]:

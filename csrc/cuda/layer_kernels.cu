@@ -1,5 +1,6 @@
 // The kernels that know the shape of a FreqFormer layer (core/freq_mix_kernels.h); thread map as in mix_launch.cu.
-// Compiled for compute capability 9 and above, or the build would take twice as long: filter_device says so.
+// Compiled for compute capability 9 and above, or the build would take twice as long: elsewhere they are empty, and
+// knows_layers, which asks what the current device has been given, keeps them from being chosen.
 #include "cuda/mix_kernels.h"
 
 namespace activefreq::cuda {
@@ -16,6 +17,12 @@ __global__ void __launch_bounds__(device::FixedLayer<kQuarter, kSide>::kThreads,
 }
 
 }  // namespace
+
+bool knows_layers(const char* operation) {
+  cudaFuncAttributes attributes;
+  check(cudaFuncGetAttributes(&attributes, layer_kernel<8, 56>), operation);
+  return attributes.ptxVersion >= 90;
+}
 
 void launch_layer(const device::MixPlan& plan, const FilterDevice& on, const char* operation, cudaStream_t stream) {
 #define AF_LAYER(Q, N) \

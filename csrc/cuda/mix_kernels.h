@@ -35,6 +35,8 @@ void launch_blocks(const device::MixPlan& plan, const FilterDevice& on, const ch
   check(cudaGetLastError(), operation);
 }
 
+// Whether the current device runs code of layer_kernels.cu that is not empty.
+bool knows_layers(const char* operation);
 // By the kernel that knows the plan's shape (layer_kernels.cu).
 void launch_layer(const device::MixPlan& plan, const FilterDevice& on, const char* operation, cudaStream_t stream);
 

@@ -25,11 +25,10 @@ FilterDevice filter_device(const char* operation) {
   int device = 0;
   check(cudaGetDevice(&device), operation);
   std::call_once(once[device], [&] {
-    int processors = 0, bytes = 0, major = 0;
+    int processors = 0, bytes = 0;
     check(cudaDeviceGetAttribute(&processors, cudaDevAttrMultiProcessorCount, device), operation);
     check(cudaDeviceGetAttribute(&bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, device), operation);
-    check(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device), operation);
-    known[device] = {device, {processors, bytes}, major >= 9};
+    known[device] = {device, {processors, bytes}, knows_layers(operation)};
   });
   return known[device];
 }

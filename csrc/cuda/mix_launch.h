@@ -9,7 +9,7 @@ namespace activefreq::cuda {
 struct FilterDevice {
   int device;
   Machine machine;
-  bool knows_layers;  // compute capability 9 or above: the kernels that know their shape are compiled for it
+  bool knows_layers;  // the kernels that know their shape are compiled for it
 };
 FilterDevice filter_device(const char* operation);  // of the current device
 

@@ -9,6 +9,8 @@ import torch
 from host_kernels import HostKernels, compiled
 from tolerances import relative_error
 
+from activefreq.ops._native import _fourier_libraries
+
 
 @pytest.fixture
 def library():
@@ -64,3 +66,12 @@ def test_the_module_does_not_link_it():
     needed = subprocess.run(["ldd", module], capture_output=True, text=True, check=True).stdout
     assert "libc.so" in needed
     assert "cufft" not in needed
+
+
+def test_where_it_is_looked_for(tmp_path, monkeypatch):
+    (tmp_path / "lib64").mkdir()
+    (tmp_path / "lib64" / "libcufft.so.12").touch()
+    monkeypatch.setenv("CUDA_HOME", str(tmp_path))
+    found = _fourier_libraries()
+    assert str(tmp_path / "lib64" / "libcufft.so.12") in found
+    assert {"libcufft.so.12", "libcufft.so.11"} == set(found[-2:])  # what the loader knows comes last
