@@ -20,12 +20,24 @@ set(ACTIVEFREQ_CUDA_OPERATORS
   csrc/cuda/roi_align.cu
   csrc/cuda/select_click.cu
   csrc/cuda/squared_distance.cu)
+# Their results decide no click: a*b+c may be one rounding.
+set(ACTIVEFREQ_CUDA_FILTERS
+  csrc/cuda/filter_paths.cu
+  csrc/cuda/freq_mix.cu
+  csrc/cuda/haar.cu
+  csrc/cuda/layer_kernels.cu
+  csrc/cuda/mix_launch.cu
+  csrc/cuda/packed_filter.cu
+  csrc/cuda/spectral_filter.cu)
 
-pybind11_add_module(_cuda ${ACTIVEFREQ_CUDA_OPERATORS} csrc/cuda/device.cu csrc/bindings/cuda.cpp)
+pybind11_add_module(_cuda ${ACTIVEFREQ_CUDA_OPERATORS} ${ACTIVEFREQ_CUDA_FILTERS} csrc/cuda/device.cu
+  csrc/cuda/fourier_library.cpp csrc/bindings/cuda.cpp)
 set_target_properties(_cuda PROPERTIES
   CUDA_STANDARD 17 CUDA_RUNTIME_LIBRARY Static CUDA_VISIBILITY_PRESET hidden INTERPROCEDURAL_OPTIMIZATION OFF)
 target_include_directories(_cuda PRIVATE csrc ${CMAKE_CUDA_TOOLKIT_INCLUDE_DIRECTORIES})
 target_compile_definitions(_cuda PRIVATE AF_ISA=device)
+target_compile_options(_cuda PRIVATE $<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr -Xptxas=-v>)
 # -fmad=false: as -ffp-contract=off on the CPU, for everything that decides a click.
-target_compile_options(_cuda PRIVATE $<$<COMPILE_LANGUAGE:CUDA>:-fmad=false --expt-relaxed-constexpr -Xptxas=-v>)
+set_source_files_properties(${ACTIVEFREQ_CUDA_OPERATORS} PROPERTIES COMPILE_OPTIONS -fmad=false)
+target_link_libraries(_cuda PRIVATE ${CMAKE_DL_LIBS})
 install(TARGETS _cuda DESTINATION activefreq)

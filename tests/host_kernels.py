@@ -48,7 +48,9 @@ def compiled(stem, name, *flags):
     if compiler is None:
         pytest.fail("no C++ compiler: set CXX, or install one")
     version = subprocess.run([compiler, "--version"], capture_output=True, check=True).stdout
-    texts = [path.read_bytes() for folder in ("core", "host") for path in sorted((SOURCES / folder).iterdir())]
+    sources = [path for folder in ("core", "host") for path in sorted((SOURCES / folder).iterdir())]
+    sources += [path for path in sorted((SOURCES / "cuda").glob(f"{stem}.*")) if path.suffix != ".cu"]
+    texts = [path.read_bytes() for path in sources]
     digest = hashlib.sha256(b"\0".join([version, repr((FLAGS, flags)).encode(), *texts])).hexdigest()[:16]
     target = ROOT / "build" / "host" / f"{stem}-{digest}-{name}"
     if not target.exists():

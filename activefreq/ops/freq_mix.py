@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
+from typing import Any, Protocol
 
 import torch
 
@@ -16,7 +17,8 @@ from activefreq.ops._library import (
     refuse_second_derivative,
     require,
 )
-from activefreq.ops._native import cpu, pointer, pointers
+from activefreq.ops._native import ELEMENTS, cpu, cuda, cuda_operand, launch_arguments, pointer, pointers
+from activefreq.ops._paths import PATHS, check_path
 from activefreq.ops.spectral_filter import conjugate
 from activefreq.reference.freq_mix import freq_mix as reference_mix
 from activefreq.reference.freq_mix import freq_mix_backward as reference_backward
@@ -30,9 +32,9 @@ _grad_enabled = torch.is_grad_enabled
 _is_compiling = torch.compiler.is_compiling
 
 _WEIGHTS = "Tensor? weight_hw, Tensor? weight_hc, Tensor? weight_wc"
-LIBRARY.define(f"freq_mix(Tensor x, Tensor conv_weight, Tensor? conv_bias, {_WEIGHTS}) -> Tensor")
+LIBRARY.define(f"freq_mix(Tensor x, Tensor conv_weight, Tensor? conv_bias, {_WEIGHTS}, str path='auto') -> Tensor")
 LIBRARY.define(
-    f"freq_mix_backward(Tensor grad, Tensor x, Tensor conv_weight, {_WEIGHTS})"
+    f"freq_mix_backward(Tensor grad, Tensor x, Tensor conv_weight, {_WEIGHTS}, str path='auto')"
     " -> (Tensor, Tensor, Tensor, Tensor, Tensor, Tensor)"
 )
 
@@ -44,6 +46,8 @@ def freq_mix(
     weight_hw: torch.Tensor | None = None,
     weight_hc: torch.Tensor | None = None,
     weight_wc: torch.Tensor | None = None,
+    *,
+    path: str = "auto",
 ) -> torch.Tensor:
     """Mix each quarter of the channels its own way, in one pass over x.
 
@@ -58,19 +62,25 @@ def freq_mix(
         weight_hw: (C/4, H, W // 2 + 1, 2), real and imaginary part; None passes the quarter unchanged, here and below.
         weight_hc: (C/4, H // 2 + 1, 2), one spectrum for all columns; the half axis is H.
         weight_wc: (C/4, W // 2 + 1, 2), one spectrum for all rows; the half axis is W.
+        path: which CUDA kernels. "fused": one launch (two backward) in shared memory, for planes whose sizes have
+            no prime factor over 7; "cufft": cuFFT with kernels around it, for any size, found when first needed;
+            "auto": fused where it fits. Other devices know "auto" only. float64 on CUDA is computed by the plain
+            torch form.
 
     Returns:
         (B, C, H, W), dtype and device of x, contiguous. Differentiable once in x and every weight; gradients are
-        bit-identical for any number of threads, and come back in the dtype of their tensor.
+        bit-identical for any number of threads, from call to call on one GPU, and come back in the dtype of their
+        tensor. On CUDA no host synchronisation, and safe to capture in a graph; where cuFFT is needed, call once with
+        the same shapes before the capture.
 
     Raises:
-        ValueError: a wrong shape or device. The message names the argument and the expected shape.
+        ValueError: a wrong shape, device or path. The message names the argument and the expected shape.
         TypeError: an argument is not a real floating tensor.
 
     Source: ActiveFreq, FreqModule, Eq. 8 to 13.
     """
     weights = (conv_weight, conv_bias, weight_hw, weight_hc, weight_wc)
-    if _is_ready(x, *weights) or (runs_directly(x, *weights) and _fit(x, *weights)):
+    if path == "auto" and (_is_ready(x, *weights) or (runs_directly(x, *weights) and _fit(x, *weights))):
         if _grad_enabled() and records(x, *weights):
             recorded: torch.Tensor = _FreqMix.apply(x, *weights)
             return recorded
@@ -78,9 +88,10 @@ def freq_mix(
         _launch(x, y, *weights)
         return y
     _check(x, *weights)
+    check_path("freq_mix", path, x)
     if forward_mode():
         return reference_mix(x, *weights)
-    dispatched: torch.Tensor = torch.ops.activefreq.freq_mix(x, *weights)
+    dispatched: torch.Tensor = torch.ops.activefreq.freq_mix(x, *weights, path)
     return dispatched
 
 
@@ -187,6 +198,7 @@ def _freq_mix_cpu(
     weight_hw: torch.Tensor | None,
     weight_hc: torch.Tensor | None,
     weight_wc: torch.Tensor | None,
+    path: str = "auto",
 ) -> torch.Tensor:
     kind = arithmetic_type(x)
     values = x.to(kind).contiguous()
@@ -210,6 +222,7 @@ def _freq_mix_backward_cpu(
     weight_hw: torch.Tensor | None,
     weight_hc: torch.Tensor | None,
     weight_wc: torch.Tensor | None,
+    path: str = "auto",
 ) -> tuple[torch.Tensor, ...]:
     kind = arithmetic_type(x)
     weights = [_dense(t, kind) for t in (conv_weight, weight_hw, weight_hc, weight_wc)]
@@ -251,10 +264,18 @@ def _freq_mix_cuda(
     weight_hw: torch.Tensor | None,
     weight_hc: torch.Tensor | None,
     weight_wc: torch.Tensor | None,
+    path: str = "auto",
 ) -> torch.Tensor:
+    weights = (conv_weight, conv_bias, weight_hw, weight_hc, weight_wc)
     if not x.numel():
         return x.new_empty(x.shape)
-    return reference_mix(x, conv_weight, conv_bias, weight_hw, weight_hc, weight_wc).contiguous()
+    if x.dtype == torch.float64:
+        return reference_mix(x, *weights).contiguous()
+    kind = x.dtype if x.dtype in ELEMENTS else torch.float32
+    values = x.to(kind).contiguous()
+    y = torch.empty(x.shape, dtype=kind, device=x.device)
+    _launch_cuda(values, None, y, [cuda_operand(t, torch.float32) for t in weights], (), path)
+    return y.to(x.dtype)
 
 
 @torch.library.impl(LIBRARY, "freq_mix_backward", "CUDA")
@@ -265,55 +286,101 @@ def _freq_mix_backward_cuda(
     weight_hw: torch.Tensor | None,
     weight_hc: torch.Tensor | None,
     weight_wc: torch.Tensor | None,
+    path: str = "auto",
 ) -> tuple[torch.Tensor, ...]:
-    if not x.numel():
-        grad_x, *grads = _gradients(x, x.shape, conv_weight, weight_hw, weight_hc, weight_wc)
-        return grad_x.to(x.dtype), *(t.zero_() for t in grads)
-    gradients = reference_backward(grad, x, conv_weight, weight_hw, weight_hc, weight_wc)
-    return tuple(t.contiguous() for t in gradients)
+    if x.dtype == torch.float64 and x.numel():
+        gradients = reference_backward(grad, x, conv_weight, weight_hw, weight_hc, weight_wc)
+        return tuple(t.contiguous() for t in gradients)
+    _, *grads = _gradients(x, torch.Size((0,)), conv_weight, weight_hw, weight_hc, weight_wc)
+    kind = x.dtype if x.dtype in ELEMENTS else torch.float32
+    grad_x = torch.empty(x.shape, dtype=kind, device=x.device)
+    if x.numel():
+        given = (conv_weight, None, weight_hw, weight_hc, weight_wc)
+        weights = [cuda_operand(t, torch.float32) for t in given]
+        _launch_cuda(x.to(kind).contiguous(), grad.to(kind).contiguous(), grad_x, weights, grads, path)
+    else:
+        grads = [t.zero_() for t in grads]
+    return grad_x.to(x.dtype), *grads
+
+
+def _launch_cuda(
+    x: torch.Tensor,
+    grad: torch.Tensor | None,
+    out: torch.Tensor,
+    weights: Sequence[torch.Tensor | None],
+    grad_weights: Sequence[torch.Tensor],
+    path: str,
+) -> None:
+    """Forward where `grad` is None: out is y. Else it is the gradient of x, and grad_weights are filled."""
+    module = cuda()
+    source = x if grad is None else grad
+    arguments = (tuple(x.shape), ELEMENTS[x.dtype], grad is not None, PATHS[path], *launch_arguments(x))
+    addresses = pointers((x, source, out, *weights, *grad_weights))
+    addresses += [0] * (13 - len(addresses))
+    count = module.freq_mix_workspace([*addresses, 0], *arguments)
+    workspace = torch.empty(count, dtype=torch.uint8, device=x.device) if count else None
+    module.freq_mix([*addresses, pointer(workspace)], *arguments)
 
 
 @torch.library.register_fake("activefreq::freq_mix", lib=LIBRARY)
-def _freq_mix_fake(x: torch.Tensor, *weights: torch.Tensor | None) -> torch.Tensor:
+def _freq_mix_fake(x: torch.Tensor, *weights: torch.Tensor | str | None) -> torch.Tensor:
     return x.new_empty(x.shape)
 
 
 @torch.library.register_fake("activefreq::freq_mix_backward", lib=LIBRARY)
 def _freq_mix_backward_fake(
-    grad: torch.Tensor, x: torch.Tensor, conv_weight: torch.Tensor, *spectra: torch.Tensor | None
+    grad: torch.Tensor,
+    x: torch.Tensor,
+    conv_weight: torch.Tensor,
+    weight_hw: torch.Tensor | None,
+    weight_hc: torch.Tensor | None,
+    weight_wc: torch.Tensor | None,
+    path: str = "auto",
 ) -> tuple[torch.Tensor, ...]:
-    grad_x, *grads = _gradients(x, x.shape, conv_weight, *spectra)
+    grad_x, *grads = _gradients(x, x.shape, conv_weight, weight_hw, weight_hc, weight_wc)
     return grad_x.to(x.dtype), *grads
 
 
-def _save(ctx: AutogradContext, inputs: tuple[torch.Tensor | None, ...], output: torch.Tensor) -> None:
-    ctx.save_for_backward(*inputs)
+class _Context(AutogradContext, Protocol):
+    path: str
 
 
-def _differentiate(ctx: AutogradContext, grad: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+def _save(ctx: _Context, inputs: tuple[Any, ...], output: torch.Tensor) -> None:
+    *tensors, ctx.path = inputs
+    ctx.save_for_backward(*tensors)
+
+
+def _differentiate(ctx: _Context, grad: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+    """Gradients of x and the five weights."""
     x, conv_weight, conv_bias, *spectra = ctx.saved_tensors
+    operators = torch.ops.activefreq
     if not any(ctx.needs_input_grad[1:]):  # the adjoint mix, which differentiates on
         adjoint = [None if t is None else conjugate(t) for t in spectra]
-        return torch.ops.activefreq.freq_mix(grad, conv_weight.flip(2, 3), None, *adjoint), *[None] * 5
-    grad_x, grad_conv, grad_bias, *grads = torch.ops.activefreq.freq_mix_backward(grad, x, conv_weight, *spectra)
+        return operators.freq_mix(grad, conv_weight.flip(2, 3), None, *adjoint, ctx.path), *[None] * 5
+    grad_x, grad_conv, grad_bias, *grads = operators.freq_mix_backward(grad, x, conv_weight, *spectra, ctx.path)
     weights = [conv_weight, conv_bias, *spectra]
     return grad_x, *(
         None if t is None else g.to(t.dtype) for t, g in zip(weights, [grad_conv, grad_bias, *grads], strict=True)
     )
 
 
+def _differentiate_registered(ctx: _Context, grad: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+    return *_differentiate(ctx, grad), None  # the path
+
+
 class _FreqMix(torch.autograd.Function):
     """The same derivative without the dispatcher, for what `runs_directly`."""
 
     @staticmethod
-    def forward(ctx: AutogradContext, x: torch.Tensor, *weights: torch.Tensor | None) -> torch.Tensor:
+    def forward(ctx: _Context, x: torch.Tensor, *weights: torch.Tensor | None) -> torch.Tensor:
         y = torch.empty_like(x)
         _launch(x, y, *weights)
+        ctx.path = "auto"
         ctx.save_for_backward(x, *weights)
         return y
 
     @staticmethod
-    def backward(ctx: AutogradContext, grad: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+    def backward(ctx: _Context, grad: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         if torch.is_grad_enabled() or not any(ctx.needs_input_grad[1:]):
             return _differentiate(ctx, grad)
         x, conv_weight, conv_bias, *spectra = ctx.saved_tensors
@@ -322,5 +389,5 @@ class _FreqMix(torch.autograd.Function):
         return grad_x, *grads
 
 
-torch.library.register_autograd("activefreq::freq_mix", _differentiate, setup_context=_save, lib=LIBRARY)
+torch.library.register_autograd("activefreq::freq_mix", _differentiate_registered, setup_context=_save, lib=LIBRARY)
 torch.library.register_autograd("activefreq::freq_mix_backward", refuse_second_derivative("freq_mix"), lib=LIBRARY)

@@ -9,7 +9,7 @@ import torch
 
 from activefreq.ops._direct import forward_mode, records, runs_directly
 from activefreq.ops._library import LIBRARY, AutogradContext, arithmetic_type, check_real_floating, require
-from activefreq.ops._native import cpu, pointer
+from activefreq.ops._native import ELEMENTS, cpu, cuda, launch_arguments, pointer
 from activefreq.reference.haar import Bands
 from activefreq.reference.haar import haar_dwt2 as reference_dwt2
 from activefreq.reference.haar import haar_idwt2 as reference_idwt2
@@ -37,7 +37,8 @@ def haar_dwt2(x: torch.Tensor) -> Bands:
 
     Returns:
         (ll, lh, hl, hh), each (..., ceil(H/2), ceil(W/2)), dtype and device of x, contiguous. Differentiable any
-        number of times. Bit-identical for any number of threads and on every instruction set.
+        number of times. Bit-identical for any number of threads and on every instruction set; float64 on CUDA is
+        computed by the plain torch form.
 
     Raises:
         ValueError: x has less than two dimensions.
@@ -169,15 +170,32 @@ def _haar_idwt2_cpu(
 
 @torch.library.impl(LIBRARY, "haar_dwt2", "CUDA")
 def _haar_dwt2_cuda(x: torch.Tensor, repeat: bool) -> Bands:
-    ll, lh, hl, hh = reference_dwt2(x, repeat)
-    return ll.contiguous(), lh.contiguous(), hl.contiguous(), hh.contiguous()
+    if x.dtype == torch.float64:
+        ll, lh, hl, hh = reference_dwt2(x, repeat)
+        return ll.contiguous(), lh.contiguous(), hl.contiguous(), hh.contiguous()
+    values = x.to(x.dtype if x.dtype in ELEMENTS else torch.float32).contiguous()
+    *outer, height, width = x.shape
+    ll = values.new_empty((*outer, (height + 1) // 2, (width + 1) // 2))
+    lh, hl, hh = torch.empty_like(ll), torch.empty_like(ll), torch.empty_like(ll)
+    if count := x.numel():
+        sizes = (count // (height * width), height, width, ELEMENTS[values.dtype], repeat)
+        cuda().haar_dwt2(*map(pointer, (values, ll, lh, hl, hh)), *sizes, *launch_arguments(values))
+    return ll.to(x.dtype), lh.to(x.dtype), hl.to(x.dtype), hh.to(x.dtype)
 
 
 @torch.library.impl(LIBRARY, "haar_idwt2", "CUDA")
 def _haar_idwt2_cuda(
     ll: torch.Tensor, lh: torch.Tensor, hl: torch.Tensor, hh: torch.Tensor, height: int, width: int, repeat: bool
 ) -> torch.Tensor:
-    return reference_idwt2((ll, lh, hl, hh), (height, width), repeat).contiguous()
+    if ll.dtype == torch.float64:
+        return reference_idwt2((ll, lh, hl, hh), (height, width), repeat).contiguous()
+    kind = ll.dtype if ll.dtype in ELEMENTS else torch.float32
+    bands = [band.to(kind).contiguous() for band in (ll, lh, hl, hh)]
+    y = bands[0].new_empty((*ll.shape[:-2], height, width))
+    if count := y.numel():
+        sizes = (count // (height * width), height, width, ELEMENTS[kind], repeat)
+        cuda().haar_idwt2(*map(pointer, bands), pointer(y), *sizes, *launch_arguments(y))
+    return y.to(ll.dtype)
 
 
 @torch.library.register_fake("activefreq::haar_dwt2", lib=LIBRARY)

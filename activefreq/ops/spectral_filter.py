@@ -17,19 +17,24 @@ from activefreq.ops._library import (
     refuse_second_derivative,
     require,
 )
-from activefreq.ops._native import cpu, pointer
+from activefreq.ops._native import ELEMENTS, cpu, cuda, cuda_operand, launch_arguments, pointer, pointers
+from activefreq.ops._paths import PATHS, check_path
 from activefreq.reference.spectral_filter import spectral_filter as reference_filter
 from activefreq.reference.spectral_filter import spectral_filter_backward as reference_backward
 
 __all__ = ["spectral_filter"]
 
-LIBRARY.define("spectral_filter(Tensor x, Tensor weight, int[] axes) -> Tensor")
-LIBRARY.define("spectral_filter_backward(Tensor grad, Tensor x, Tensor weight, int[] axes) -> (Tensor, Tensor)")
+LIBRARY.define("spectral_filter(Tensor x, Tensor weight, int[] axes, str path='auto') -> Tensor")
+LIBRARY.define(
+    "spectral_filter_backward(Tensor grad, Tensor x, Tensor weight, int[] axes, str path='auto') -> (Tensor, Tensor)"
+)
 
 _MAX_DIMENSIONS = 10
 
 
-def spectral_filter(x: torch.Tensor, weight: torch.Tensor, axes: Sequence[int] = (-2, -1)) -> torch.Tensor:
+def spectral_filter(
+    x: torch.Tensor, weight: torch.Tensor, axes: Sequence[int] = (-2, -1), *, path: str = "auto"
+) -> torch.Tensor:
     """Multiply the spectrum of x by a weight: `y = irfftn(weight · rfftn(x))` over two or three axes.
 
     The last of `axes` is the half axis of the real transform. The inverse runs over the other axes first; then the
@@ -42,18 +47,25 @@ def spectral_filter(x: torch.Tensor, weight: torch.Tensor, axes: Sequence[int] =
             half axis has n // 2 + 1 entries, the other filtered axes as many as x, every remaining axis 1 (shared)
             or as many as x.
         axes: two or three distinct dimensions of x.
+        path: which CUDA kernels. "fused": one launch (two backward) in shared memory, for two axes whose sizes have
+            no prime factor over 7; "cufft": cuFFT with kernels around it, for any size, found when first needed;
+            "auto": fused where it fits. Other devices know "auto" only. float64 on CUDA is computed by the plain
+            torch form.
 
     Returns:
         Shape, dtype and device of x, contiguous. Differentiable once in x and weight; gradients are bit-identical
-        for any number of threads, and come back in the dtype of x and of weight.
+        for any number of threads, from call to call on one GPU, and come back in the dtype of x and of weight. On
+        CUDA no host synchronisation, and safe to capture in a graph; where cuFFT is needed, call once with the same
+        shapes before the capture.
 
     Raises:
-        ValueError: wrong axes or shape of the weight, a transformed axis without points, more than 10 dimensions.
+        ValueError: wrong axes or shape of the weight, a transformed axis without points, more than 10 dimensions, a
+            wrong path.
         TypeError: x or weight is not a real floating tensor.
 
     Source: GFNet (Rao et al. 2021), MEW-UNet (Ruan et al. 2022).
     """
-    if isinstance(weight, torch.Tensor) and runs_directly(x, weight):
+    if path == "auto" and isinstance(weight, torch.Tensor) and runs_directly(x, weight):
         table = _axis_table(x.shape, weight.shape, tuple(axes))
         if not records(x, weight):
             y = torch.empty_like(x)
@@ -63,9 +75,10 @@ def spectral_filter(x: torch.Tensor, weight: torch.Tensor, axes: Sequence[int] =
         return recorded
     check_real_floating("spectral_filter", x=x, weight=weight)
     checked = _check_shapes(x.shape, weight.shape, axes)
+    check_path("spectral_filter", path, x)
     if forward_mode():
         return reference_filter(x, weight, checked)
-    dispatched: torch.Tensor = torch.ops.activefreq.spectral_filter(x, weight, checked)
+    dispatched: torch.Tensor = torch.ops.activefreq.spectral_filter(x, weight, checked, path)
     return dispatched
 
 
@@ -116,7 +129,9 @@ def _launch(x: torch.Tensor, y: torch.Tensor, weight: torch.Tensor, table: list[
 
 
 @torch.library.impl(LIBRARY, "spectral_filter", "CPU")
-def _spectral_filter_cpu(x: torch.Tensor, weight: torch.Tensor, axes: Sequence[int]) -> torch.Tensor:
+def _spectral_filter_cpu(
+    x: torch.Tensor, weight: torch.Tensor, axes: Sequence[int], path: str = "auto"
+) -> torch.Tensor:
     kind = arithmetic_type(x)
     y = torch.empty(x.shape, dtype=kind)
     table = _axis_table(x.shape, weight.shape, tuple(axes))
@@ -126,7 +141,7 @@ def _spectral_filter_cpu(x: torch.Tensor, weight: torch.Tensor, axes: Sequence[i
 
 @torch.library.impl(LIBRARY, "spectral_filter_backward", "CPU")
 def _spectral_filter_backward_cpu(
-    grad: torch.Tensor, x: torch.Tensor, weight: torch.Tensor, axes: Sequence[int]
+    grad: torch.Tensor, x: torch.Tensor, weight: torch.Tensor, axes: Sequence[int], path: str = "auto"
 ) -> tuple[torch.Tensor, torch.Tensor]:
     kind = arithmetic_type(x)
     grad_x, grad_weight = torch.empty(x.shape, dtype=kind), torch.empty(weight.shape, dtype=kind)
@@ -153,30 +168,67 @@ def _launch_backward(
 
 
 @torch.library.impl(LIBRARY, "spectral_filter", "CUDA")
-def _spectral_filter_cuda(x: torch.Tensor, weight: torch.Tensor, axes: Sequence[int]) -> torch.Tensor:
+def _spectral_filter_cuda(
+    x: torch.Tensor, weight: torch.Tensor, axes: Sequence[int], path: str = "auto"
+) -> torch.Tensor:
     if not x.numel():
         return x.new_empty(x.shape)
-    return reference_filter(x, weight, axes).contiguous()
+    if x.dtype == torch.float64:
+        return reference_filter(x, weight, axes).contiguous()
+    kind = x.dtype if x.dtype in ELEMENTS else torch.float32
+    y = torch.empty(x.shape, dtype=kind, device=x.device)
+    table = _axis_table(x.shape, weight.shape, tuple(axes))
+    _launch_cuda(x.to(kind).contiguous(), None, y, cuda_operand(weight, torch.float32), None, table, path)
+    return y.to(x.dtype)
 
 
 @torch.library.impl(LIBRARY, "spectral_filter_backward", "CUDA")
 def _spectral_filter_backward_cuda(
-    grad: torch.Tensor, x: torch.Tensor, weight: torch.Tensor, axes: Sequence[int]
+    grad: torch.Tensor, x: torch.Tensor, weight: torch.Tensor, axes: Sequence[int], path: str = "auto"
 ) -> tuple[torch.Tensor, torch.Tensor]:
     if not x.numel():
         return x.new_empty(x.shape), torch.zeros_like(weight, memory_format=torch.contiguous_format)
-    grad_x, grad_weight = reference_backward(grad, x, weight, axes)
-    return grad_x.contiguous(), grad_weight.contiguous()
+    if x.dtype == torch.float64:
+        grad_x, grad_weight = reference_backward(grad, x, weight, axes)
+        return grad_x.contiguous(), grad_weight.contiguous()
+    kind = x.dtype if x.dtype in ELEMENTS else torch.float32
+    grad_x = torch.empty(x.shape, dtype=kind, device=x.device)
+    grad_weight = torch.empty(weight.shape, dtype=torch.float32, device=x.device)
+    table = _axis_table(x.shape, weight.shape, tuple(axes))
+    values, gradient = x.to(kind).contiguous(), grad.to(kind).contiguous()
+    _launch_cuda(values, gradient, grad_x, cuda_operand(weight, torch.float32), grad_weight, table, path)
+    return grad_x.to(x.dtype), grad_weight.to(weight.dtype)
+
+
+def _launch_cuda(
+    x: torch.Tensor,
+    grad: torch.Tensor | None,
+    out: torch.Tensor,
+    weight: torch.Tensor | None,
+    grad_weight: torch.Tensor | None,
+    table: list[tuple[int, ...]],
+    path: str,
+) -> None:
+    """Forward where `grad` is None: out is y. Else it is the gradient of x, and grad_weight is filled."""
+    module = cuda()
+    source = x if grad is None else grad
+    arguments = (table, ELEMENTS[x.dtype], grad is not None, PATHS[path], *launch_arguments(x))
+    addresses = pointers((x, source, out, weight, grad_weight))
+    count = module.spectral_filter_workspace([*addresses, 0], *arguments)
+    workspace = torch.empty(count, dtype=torch.uint8, device=x.device) if count else None
+    module.spectral_filter([*addresses, pointer(workspace)], *arguments)
 
 
 @torch.library.register_fake("activefreq::spectral_filter", lib=LIBRARY)
-def _spectral_filter_fake(x: torch.Tensor, weight: torch.Tensor, axes: Sequence[int]) -> torch.Tensor:
+def _spectral_filter_fake(
+    x: torch.Tensor, weight: torch.Tensor, axes: Sequence[int], path: str = "auto"
+) -> torch.Tensor:
     return x.new_empty(x.shape)
 
 
 @torch.library.register_fake("activefreq::spectral_filter_backward", lib=LIBRARY)
 def _spectral_filter_backward_fake(
-    grad: torch.Tensor, x: torch.Tensor, weight: torch.Tensor, axes: Sequence[int]
+    grad: torch.Tensor, x: torch.Tensor, weight: torch.Tensor, axes: Sequence[int], path: str = "auto"
 ) -> tuple[torch.Tensor, torch.Tensor]:
     return x.new_empty(x.shape), weight.new_empty(weight.shape)
 
@@ -188,20 +240,24 @@ def conjugate(weight: torch.Tensor) -> torch.Tensor:
 
 class _Context(AutogradContext, Protocol):
     axes: list[int]
+    path: str
 
 
-def _save(ctx: _Context, inputs: tuple[torch.Tensor, torch.Tensor, list[int]], output: torch.Tensor) -> None:
-    x, weight, axes = inputs
+def _save(ctx: _Context, inputs: tuple[torch.Tensor, torch.Tensor, list[int], str], output: torch.Tensor) -> None:
+    x, weight, ctx.axes, ctx.path = inputs
     ctx.save_for_backward(x, weight)
-    ctx.axes = axes
 
 
 def _differentiate(ctx: _Context, grad: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
     x, weight = ctx.saved_tensors
     if not ctx.needs_input_grad[1]:  # the filter on its own, which differentiates on
-        return torch.ops.activefreq.spectral_filter(grad, conjugate(weight), ctx.axes), None, None
-    grad_x, grad_weight = torch.ops.activefreq.spectral_filter_backward(grad, x, weight, ctx.axes)
+        return torch.ops.activefreq.spectral_filter(grad, conjugate(weight), ctx.axes, ctx.path), None, None
+    grad_x, grad_weight = torch.ops.activefreq.spectral_filter_backward(grad, x, weight, ctx.axes, ctx.path)
     return grad_x, grad_weight, None
+
+
+def _differentiate_registered(ctx: _Context, grad: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+    return *_differentiate(ctx, grad), None  # the path
 
 
 class _SpectralFilter(torch.autograd.Function):
@@ -210,7 +266,7 @@ class _SpectralFilter(torch.autograd.Function):
     @staticmethod
     def forward(ctx: _Context, x: torch.Tensor, weight: torch.Tensor, axes: Sequence[int]) -> torch.Tensor:
         ctx.save_for_backward(x, weight)
-        ctx.axes = [axis % x.dim() for axis in axes]
+        ctx.axes, ctx.path = [axis % x.dim() for axis in axes], "auto"
         y = torch.empty_like(x)
         _launch(x, y, weight, _axis_table(x.shape, weight.shape, tuple(axes)))
         return y
@@ -226,7 +282,9 @@ class _SpectralFilter(torch.autograd.Function):
         return grad_x, grad_weight, None
 
 
-torch.library.register_autograd("activefreq::spectral_filter", _differentiate, setup_context=_save, lib=LIBRARY)
+torch.library.register_autograd(
+    "activefreq::spectral_filter", _differentiate_registered, setup_context=_save, lib=LIBRARY
+)
 torch.library.register_autograd(
     "activefreq::spectral_filter_backward", refuse_second_derivative("spectral_filter"), lib=LIBRARY
 )

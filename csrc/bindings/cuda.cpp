@@ -1,7 +1,13 @@
 // activefreq._cuda: one function per operator, named as the operator; each takes the device and the stream to launch
 // on. Pointers arrive as integers from activefreq/ops/_native.py, which is the only place that makes them.
 #include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
 
+#include <array>
+#include <tuple>
+#include <vector>
+
+#include "cuda/fourier_library.h"
 #include "cuda/launch.h"
 #include "cuda/operators.h"
 
@@ -99,6 +105,97 @@ void select_click(Address prob, Address target, Address clicked, Address seed, A
                      at<void>(workspace), static_cast<cuda::Launch>(launch), at<CUstream_st>(stream));
 }
 
+// Input, source and output; the five weights; their gradients, or 0; the workspace.
+using MixAddresses = std::array<Address, 14>;
+
+FreqMixCall mix_call(const MixAddresses& a, const std::array<int64_t, 4>& shape, int element, bool backward, int path) {
+  return {at<const void>(a[0]),
+          at<const void>(a[1]),
+          at<void>(a[2]),
+          static_cast<Element>(element),
+          backward,
+          static_cast<Path>(path),
+          {shape[0], shape[1], shape[2], shape[3]},
+          at<const float>(a[3]),
+          at<const float>(a[4]),
+          {at<const Point>(a[5]), at<const Point>(a[6]), at<const Point>(a[7])},
+          at<float>(a[8]),
+          at<float>(a[9]),
+          {at<Point>(a[10]), at<Point>(a[11]), at<Point>(a[12])},
+          at<void>(a[13])};
+}
+
+int64_t freq_mix_workspace(const MixAddresses& addresses, const std::array<int64_t, 4>& shape, int element,
+                           bool backward, int path, int device, Address stream) {
+  const cuda::DeviceGuard guard(device);
+  return cuda::freq_mix_workspace(mix_call(addresses, shape, element, backward, path), at<CUstream_st>(stream));
+}
+
+void freq_mix(const MixAddresses& addresses, const std::array<int64_t, 4>& shape, int element, bool backward, int path,
+              int device, Address stream) {
+  const cuda::DeviceGuard guard(device);
+  cuda::freq_mix(mix_call(addresses, shape, element, backward, path), at<CUstream_st>(stream));
+}
+
+// (size, stride, weight stride) of an axis; outer, middle, half, then the axes that are not transformed.
+using Axes = std::vector<std::tuple<int64_t, int64_t, int64_t>>;
+// Input, source, output; the weight and its gradient, or 0; the workspace.
+using FilterAddresses = std::array<Address, 6>;
+
+SpectralFilterCall filter_call(const FilterAddresses& a, const Axes& axes, int element, bool backward, int path) {
+  const auto axis = [&](size_t i) {  // two real numbers are one complex one
+    return FilterAxis{std::get<0>(axes[i]), std::get<1>(axes[i]), std::get<2>(axes[i]) / 2};
+  };
+  SpectralFilterCall call = {at<const void>(a[0]),
+                             at<const void>(a[1]),
+                             at<void>(a[2]),
+                             static_cast<Element>(element),
+                             backward,
+                             static_cast<Path>(path),
+                             {axis(0), axis(1), axis(2), {}, static_cast<int>(axes.size()) - 3},
+                             at<const Point>(a[3]),
+                             at<Point>(a[4]),
+                             at<void>(a[5])};
+  for (size_t i = 3; i < axes.size(); ++i) call.axes.plane[i - 3] = axis(i);
+  return call;
+}
+
+int64_t spectral_filter_workspace(const FilterAddresses& addresses, const Axes& axes, int element, bool backward,
+                                  int path, int device, Address stream) {
+  const cuda::DeviceGuard guard(device);
+  return cuda::spectral_filter_workspace(filter_call(addresses, axes, element, backward, path),
+                                         at<CUstream_st>(stream));
+}
+
+void spectral_filter(const FilterAddresses& addresses, const Axes& axes, int element, bool backward, int path,
+                     int device, Address stream) {
+  const cuda::DeviceGuard guard(device);
+  cuda::spectral_filter(filter_call(addresses, axes, element, backward, path), at<CUstream_st>(stream));
+}
+
+// plane: what is analysed, or what the bands are synthesised to.
+HaarPlanes haar_planes(Address plane, Address ll, Address lh, Address hl, Address hh, int64_t planes, int64_t height,
+                       int64_t width, int element, bool repeat) {
+  HaarPlanes p = {at<void>(plane), {at<void>(ll), at<void>(lh), at<void>(hl), at<void>(hh)},
+                  planes,          height,
+                  width,           static_cast<Element>(element),
+                  repeat,          false};
+  p.aligned = haar_is_aligned(p);
+  return p;
+}
+
+void haar_dwt2(Address x, Address ll, Address lh, Address hl, Address hh, int64_t planes, int64_t height, int64_t width,
+               int element, bool repeat, int device, Address stream) {
+  const cuda::DeviceGuard guard(device);
+  cuda::haar_dwt2(haar_planes(x, ll, lh, hl, hh, planes, height, width, element, repeat), at<CUstream_st>(stream));
+}
+
+void haar_idwt2(Address ll, Address lh, Address hl, Address hh, Address y, int64_t planes, int64_t height,
+                int64_t width, int element, bool repeat, int device, Address stream) {
+  const cuda::DeviceGuard guard(device);
+  cuda::haar_idwt2(haar_planes(y, ll, lh, hl, hh, planes, height, width, element, repeat), at<CUstream_st>(stream));
+}
+
 }  // namespace
 
 PYBIND11_MODULE(_cuda, m) {
@@ -113,6 +210,14 @@ PYBIND11_MODULE(_cuda, m) {
   m.def("squared_distance", &squared_distance, release);
   m.def("select_click", &select_click, release);
   m.def("select_click_workspace", &select_click_workspace);
+  m.def("freq_mix", &freq_mix, release);
+  m.def("freq_mix_workspace", &freq_mix_workspace, release);
+  m.def("spectral_filter", &spectral_filter, release);
+  m.def("spectral_filter_workspace", &spectral_filter_workspace, release);
+  m.def("haar_dwt2", &haar_dwt2, release);
+  m.def("haar_idwt2", &haar_idwt2, release);
+  m.def("fourier_library", &cuda::fourier_library);
+  m.def("set_fourier_libraries", &cuda::set_fourier_libraries);
   m.def("device_count", &cuda::device_count);
   m.def("device_name", &cuda::device_name);
 }

@@ -5,6 +5,11 @@
 #include "core/portable.h"
 
 #define AF_INLINE inline __attribute__((always_inline))
+#ifdef __CUDACC__
+#define AF_UNROLL _Pragma("unroll")
+#else
+#define AF_UNROLL _Pragma("GCC unroll 16")
+#endif
 
 namespace activefreq::AF_ISA {
 
@@ -80,6 +85,26 @@ struct Roots {
 template <class T, int N>
 inline constexpr Roots<T, N> kRoots{};
 
+// cos and sin of 2 pi k / N, where k is known to the compiler after unrolling.
+template <class T, int N>
+AF_HOST_DEVICE AF_INLINE T root_cosine(int k) {
+#ifdef __CUDA_ARCH__
+  constexpr Roots<T, N> roots{};  // device code cannot read a constant array of the host
+  return roots.cosine[k];
+#else
+  return kRoots<T, N>.cosine[k];
+#endif
+}
+template <class T, int N>
+AF_HOST_DEVICE AF_INLINE T root_sine(int k) {
+#ifdef __CUDA_ARCH__
+  constexpr Roots<T, N> roots{};
+  return roots.sine[k];
+#else
+  return kRoots<T, N>.sine[k];
+#endif
+}
+
 // a e^(-2 pi i e/N). Where e is known to the compiler, quarter and eighth turns cost no or two multiplications.
 template <class T, int N, class V>
 AF_HOST_DEVICE AF_INLINE Complex<V> turned(Complex<V> a, int e) {
@@ -88,7 +113,7 @@ AF_HOST_DEVICE AF_INLINE Complex<V> turned(Complex<V> a, int e) {
   if (4 * e == N) return {a.im, -a.re};
   if (8 * e == N) return {(a.re + a.im) * half, (a.im - a.re) * half};
   if (8 * e == 3 * N) return {(a.im - a.re) * half, -((a.re + a.im) * half)};
-  return rotated(a, kRoots<T, N>.cosine[e], kRoots<T, N>.sine[e]);
+  return rotated(a, root_cosine<T, N>(e), root_sine<T, N>(e));
 }
 
 template <class T, int R, class V>
@@ -101,24 +126,24 @@ AF_HOST_DEVICE AF_INLINE void butterfly_odd(Complex<V>* x) {
   constexpr int H = R / 2;
   Complex<V> t[H], d[H], all = x[0];
   const Complex<V> first = x[0];
-#pragma GCC unroll 16
+  AF_UNROLL
   for (int j = 0; j < H; ++j) {
     t[j] = x[j + 1] + x[R - 1 - j];
     d[j] = x[j + 1] - x[R - 1 - j];
     all = all + t[j];
   }
   x[0] = all;
-#pragma GCC unroll 16
+  AF_UNROLL
   for (int k = 1; k <= H; ++k) {
-    Complex<V> m = first, q = {d[0].re * kRoots<T, R>.sine[k], d[0].im * kRoots<T, R>.sine[k]};
-#pragma GCC unroll 16
+    Complex<V> m = first, q = {d[0].re * root_sine<T, R>(k), d[0].im * root_sine<T, R>(k)};
+    AF_UNROLL
     for (int j = 0; j < H; ++j) {
-      const T cosine = kRoots<T, R>.cosine[(j + 1) * k % R];
+      const T cosine = root_cosine<T, R>((j + 1) * k % R);
       m = {m.re + t[j].re * cosine, m.im + t[j].im * cosine};
     }
-#pragma GCC unroll 16
+    AF_UNROLL
     for (int j = 1; j < H; ++j) {
-      const T sine = kRoots<T, R>.sine[(j + 1) * k % R];
+      const T sine = root_sine<T, R>((j + 1) * k % R);
       q = {q.re + d[j].re * sine, q.im + d[j].im * sine};
     }
     x[k] = {m.re + q.im, m.im - q.re};
@@ -130,19 +155,19 @@ AF_HOST_DEVICE AF_INLINE void butterfly_odd(Complex<V>* x) {
 template <class T, int A, int B, class V>
 AF_HOST_DEVICE AF_INLINE void butterfly_composed(Complex<V>* x) {
   Complex<V> t[A * B];
-#pragma GCC unroll 16
+  AF_UNROLL
   for (int b = 0; b < B; ++b) {
     Complex<V> u[A];
-#pragma GCC unroll 16
+    AF_UNROLL
     for (int a = 0; a < A; ++a) u[a] = x[b + B * a];
     butterfly<T, A>(u);
-#pragma GCC unroll 16
+    AF_UNROLL
     for (int k = 0; k < A; ++k) t[k * B + b] = turned<T, A * B>(u[k], b * k);
   }
-#pragma GCC unroll 16
+  AF_UNROLL
   for (int k = 0; k < A; ++k) {
     butterfly<T, B>(t + k * B);
-#pragma GCC unroll 16
+    AF_UNROLL
     for (int j = 0; j < B; ++j) x[k + A * j] = t[k * B + j];
   }
 }

@@ -5,6 +5,8 @@
 #include <string>
 
 #include "core/click_maps.h"
+#include "core/filter_calls.h"
+#include "core/haar_kernels.h"
 #include "core/label.h"
 #include "core/roi_align.h"
 #include "core/select_click.h"
@@ -25,6 +27,13 @@ void label(const Label& p, uint32_t* workspace, cudaStream_t stream);
 enum class Launch : int32_t { automatic, clusters, spread };
 int64_t select_click_workspace(const SelectClick& p);
 void select_click(const SelectClick& p, void* workspace, Launch choice, cudaStream_t stream);
+// Bytes of workspace; a shape that needs cuFFT gets its plan here, unless the stream is being captured.
+int64_t freq_mix_workspace(const FreqMixCall& call, cudaStream_t stream);
+void freq_mix(const FreqMixCall& call, cudaStream_t stream);
+int64_t spectral_filter_workspace(const SpectralFilterCall& call, cudaStream_t stream);
+void spectral_filter(const SpectralFilterCall& call, cudaStream_t stream);
+void haar_dwt2(const HaarPlanes& p, cudaStream_t stream);
+void haar_idwt2(const HaarPlanes& p, cudaStream_t stream);
 // across: batch * height * width values of workspace
 void squared_distance(const SquaredDistance& p, uint16_t* across, cudaStream_t stream);
 

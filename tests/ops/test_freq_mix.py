@@ -216,6 +216,18 @@ def test_errors_teach(name, value, error, message):
         af.ops.freq_mix(**with_argument(name, value))
 
 
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("fast", r"path must be one of 'auto', 'fused', 'cufft', got 'fast'"),
+        ("fused", r"path='fused' chooses between CUDA kernels; x is on cpu, where path must be 'auto'"),
+    ],
+)
+def test_path_is_for_cuda(path, message):
+    with pytest.raises(ValueError, match="freq_mix: " + message):
+        af.ops.freq_mix(**with_argument("conv_bias", None), path=path)
+
+
 def test_reference_backward_is_its_derivative():
     """The plain backward serves tensors on other devices."""
     from activefreq.reference.freq_mix import freq_mix_backward

@@ -207,6 +207,14 @@ def test_errors_teach(arguments, error, message):
         af.ops.spectral_filter(*arguments)
 
 
+def test_path_is_for_cuda():
+    with pytest.raises(ValueError, match=r"spectral_filter: path must be one of 'auto', 'fused', 'cufft', got 'fast'"):
+        af.ops.spectral_filter(X, W, path="fast")
+    with pytest.raises(ValueError, match="spectral_filter: path='cufft' chooses between CUDA kernels; x is on cpu"):
+        af.ops.spectral_filter(X, W, path="cufft")
+    assert torch.equal(af.ops.spectral_filter(X, W, path="auto"), X)
+
+
 def test_reference_backward_is_its_derivative():
     """The plain backward serves tensors on other devices."""
     from activefreq.reference.spectral_filter import spectral_filter_backward
