@@ -92,6 +92,9 @@ class ClickLoop:
     def _group_maker(self) -> Callable[[tuple[int, int]], Group]:
         if self.rounds == "host":
             return partial(Group, device=self.device, capacity=self.batch_size)
+        assert not isinstance(
+            self.strategy, AskingStrategy
+        )  # those ask the predictor, which only the host's rounds let them
         rules = ClickRules(
             self.predictor, self.strategy, self._limit, self.max_clicks, self.seed, self.rounds == "graph"
         )

@@ -90,7 +90,7 @@ def haar_idwt2(bands: Bands, size: Sequence[int]) -> torch.Tensor:
 _NAMES = ("ll", "lh", "hl", "hh")
 
 
-def _fit(bands: Sequence[torch.Tensor], size: Sequence[int]) -> bool:
+def _fit(bands: Sequence[torch.Tensor | None], size: Sequence[int]) -> bool:
     """Whether bands and size belong together: the quick form of `_check_bands`, which says what is wrong."""
     if len(bands) != 4 or len(size) != 2:
         return False
