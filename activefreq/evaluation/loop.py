@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 import torch
 
@@ -92,12 +92,8 @@ class ClickLoop:
     def _group_maker(self) -> Callable[[tuple[int, int]], Group]:
         if self.rounds == "host":
             return partial(Group, device=self.device, capacity=self.batch_size)
-        assert not isinstance(
-            self.strategy, AskingStrategy
-        )  # those ask the predictor, which only the host's rounds let them
-        rules = ClickRules(
-            self.predictor, self.strategy, self._limit, self.max_clicks, self.seed, self.rounds == "graph"
-        )
+        strategy = cast("Strategy", self.strategy)  # one that asks the predictor is led by the host, see `rounds`
+        rules = ClickRules(self.predictor, strategy, self._limit, self.max_clicks, self.seed, self.rounds == "graph")
         return partial(DeviceGroup, device=self.device, capacity=self.batch_size, rules=rules)
 
     def _described(self, result: ObjectResult) -> ObjectResult:

@@ -15,7 +15,7 @@ from activefreq.acselect import STRATEGIES, make_strategy
 from activefreq.evaluation.device_group import ClickRules, DeviceGroup
 from activefreq.evaluation.nearest_click import NearestClick
 from activefreq.models import FreqFormer
-from activefreq.predictor import FreqFormerPredictor
+from activefreq.predictor import FreqFormerPredictor, Steps
 
 META = torch.device("meta")
 
@@ -48,9 +48,9 @@ def watch_a_round(predictor, strategy="acselect", warm_up=1):
     return [*watch.of_the_host, *made.mock_calls]
 
 
-def freqformer(**options):
+def freqformer(steps=None, **options):
     shape = {"widths": (8, 16, 16, 32), "heads": (1, 2, 2, 4), "depths": (1, 1, 1, 1), "decoder_width": 16}
-    return FreqFormerPredictor(FreqFormer(input_size=32, **shape, **options)).to(META)
+    return FreqFormerPredictor(FreqFormer(input_size=32, **shape, **options), steps=steps).to(META)
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
@@ -71,6 +71,11 @@ def test_strategies(strategy):
 )
 def test_freqformer(options):
     assert watch_a_round(freqformer(**options)) == []
+
+
+def test_every_step_of_the_predictor():
+    steps = Steps(target_crop=True, keep_outside_from=2, monotone=True, progressive_merge=True)
+    assert watch_a_round(freqformer(steps, refine_width=8)) == []
 
 
 def test_a_tensor_made_from_host_values_is_found():
