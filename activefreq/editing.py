@@ -10,28 +10,23 @@ from activefreq.crops import component_at, last_clicks
 __all__ = ["monotone", "progressive_merge"]
 
 
-def monotone(
-    previous: torch.Tensor, probability: torch.Tensor, clicks: torch.Tensor, threshold: float = 0.5
-) -> torch.Tensor:
-    """A positive click never removes area, a negative click never adds any.
+def monotone(previous: torch.Tensor, probability: torch.Tensor, clicks: torch.Tensor) -> torch.Tensor:
+    """A positive click never removes area, a negative click never adds any, at whatever threshold.
 
-    Pixels that the answer moves across the threshold against the newest click keep their previous probability; all
-    others take the answer's, which the network then sees as it gave it.
+    max(previous, probability) where the newest click is positive, min(previous, probability) where it is negative.
 
     Args:
         previous: (B, H, W) probabilities before the click.
         probability: (B, H, W) the network's answer.
         clicks: (B, K, 3) of (y, x, label), label -1 padding; images without a click keep the answer.
-        threshold: of both masks.
 
     Returns:
         (B, H, W) probabilities.
     """
     label = last_clicks(clicks)[0][:, 2].view(-1, 1, 1)
-    before, after = previous > threshold, probability > threshold
-    lost, added = before & ~after, after & ~before
-    against = (lost & (label == POSITIVE)) | (added & (label == NEGATIVE))
-    return torch.where(against, previous, probability)
+    grown, shrunk = torch.maximum(previous, probability), torch.minimum(previous, probability)
+    bounded = torch.where(label == POSITIVE, grown, probability)
+    return torch.where(label == NEGATIVE, shrunk, bounded)
 
 
 def progressive_merge(

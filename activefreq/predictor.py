@@ -116,7 +116,7 @@ class FreqFormerPredictor:
             late = (last_clicks(clicks)[1] >= steps.keep_outside_from).view(-1, 1, 1)
             answer = torch.where(late & ~inside_boxes(focus, (height, width)), previous, answer)
         if steps.monotone:
-            answer = monotone(previous, answer, clicks, steps.threshold)
+            answer = monotone(previous, answer, clicks)
         if steps.progressive_merge:
             answer = progressive_merge(previous, answer, clicks, steps.threshold)
         return answer

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,17 @@ def measure(predictor: FreqFormerPredictor, dataset: Any, strategy: str, batch_s
     }
 
 
+def taken_over(path: Path | None, summary: dict[str, Any]) -> list[dict[str, Any]]:
+    """The rows of an earlier run of the same weights and data."""
+    if path is None or not path.exists():
+        return []
+    record = json.loads(path.read_text(encoding="utf-8"))
+    different = [name for name in ("weights_digest", "data", "split") if record["summary"][name] != summary[name]]
+    if different:
+        raise SystemExit(f"--resume: {path} was measured with other {', '.join(different)}")
+    return list(record["rows"])
+
+
 def show(rows: list[dict[str, Any]]) -> None:
     """Print the table."""
     table = Table("variant", "strategy", "NoC@80", "NoC@85", "NoC@90", "NoF@90", "mIoU@1", "mIoU@3", "ms per click")
@@ -82,7 +94,7 @@ def show(rows: list[dict[str, Any]]) -> None:
 
 
 def main(command: list[str] | None = None) -> None:
-    """Parse the command line, evaluate every variant, print, store after each."""
+    """Parse the command line, evaluate every variant, print, store after each evaluation."""
     parser = argparse.ArgumentParser(description="effect of each step around the network on NoC")
     parser.add_argument("--model", default="freqformer-isic2017", help="weights: a name or a path")
     parser.add_argument("--data", required=True, help="folder of a data set")
@@ -93,6 +105,7 @@ def main(command: list[str] | None = None) -> None:
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--json", type=Path, help="store rows, settings and machine here")
+    parser.add_argument("--resume", action="store_true", help="keep the rows that FILE has, measure the others")
     arguments = parser.parse_args(command)
     torch.set_num_threads(arguments.threads)
     dataset = open_dataset(arguments.data, split=arguments.split, limit=arguments.limit)
@@ -111,18 +124,21 @@ def main(command: list[str] | None = None) -> None:
         "command": f"python -m bench.refinement --model {trained.name} --data path/to/{dataset.name} "
         f"--split {arguments.split} --threads {arguments.threads}",
     }
-    rows: list[dict[str, Any]] = []
+    rows = taken_over(arguments.json, summary) if arguments.resume else []
+    finished = {(row["variant"], row["strategy"]) for row in rows}
     for name in names:
         steps, side = known[name]
         predictor = FreqFormerPredictor(trained.network, trained.name, trained.history, side, steps)
         for strategy in arguments.strategies:
+            if (name, strategy) in finished:
+                continue
             row = measure(predictor, dataset, strategy, arguments.batch_size)
             rows.append(
                 {"variant": name, "steps": dataclasses.asdict(steps), "input_size": predictor.input_size, **row}
             )
             print(name, strategy, row["noc"], file=sys.stderr, flush=True)
-        if arguments.json:
-            write_json(arguments.json, "refinement", rows, summary)
+            if arguments.json:
+                write_json(arguments.json, "refinement", rows, summary)
     show(rows)
 
 

@@ -88,6 +88,9 @@ def refinement() -> str:
         of = {row["strategy"]: row for row in rows if row["variant"] == name}
         cells = [name]
         for strategy in strategies:
+            if strategy not in of:
+                cells += [""] * 5
+                continue
             row = of[strategy]
             cells += [*(f"{row['noc'][key]:.2f}" for key in ("80", "85", "90")), str(row["nof"]["90"])]
             cells.append(_difference(row, next(other for other in rows if other["strategy"] == strategy)))

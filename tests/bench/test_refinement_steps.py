@@ -26,6 +26,9 @@ def test_rows_become_a_table(refinement, tmp_path, monkeypatch, capsys):
     assert all(1 <= row["noc"]["80"] <= row["noc"]["90"] <= 20 for row in rows)
     assert all(sum(row["clicks_to_90"]) / 2 == row["noc"]["90"] for row in rows)
     assert "target crop" in capsys.readouterr().out
+    monkeypatch.setattr(refinement, "measure", None)  # all rows are there: nothing is measured again
+    refinement.main([*command, *names, "--resume"])
+    assert json.loads(stored.read_text())["rows"] == rows
     monkeypatch.setattr(importlib.import_module("bench.speed_tables"), "RESULTS", tmp_path)
     table = importlib.import_module("bench.tables").refinement().splitlines()
     assert [line.split(" | ")[0] for line in table[2:4]] == ["| whole image", "| target crop"]
