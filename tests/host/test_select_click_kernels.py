@@ -98,6 +98,12 @@ def test_a_missing_sync_is_noticed(host_kernels, group, skipped):
     assert host_kernels("select_click").differs(run(**group, skipped=skipped))
 
 
+@pytest.mark.parametrize("skipped", [0, 2, 3, 4, 5, 6, 7, 8])
+def test_threads_without_a_sync_race(host_kernels, skipped):
+    """Without sync 1 (join, number) every access is atomic: no data race, only the wrong answers that fibers show."""
+    assert "exit status" in host_kernels("select_click").races(ranks=3, skipped=skipped)
+
+
 def test_with_all_syncs_groups_agree(host_kernels):
     for group in GROUPS[1:]:
         assert not host_kernels("select_click").differs(run(**group))
