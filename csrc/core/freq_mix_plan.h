@@ -260,7 +260,7 @@ inline MixPlan plan_spectral_filter(const FilterAxes& axes, Element element, boo
   return plan;
 }
 
-// Memory in front of which the caller puts nothing: sizes are rounded up to 256 bytes.
+// Cuts pieces off one block of memory, each at a multiple of 256 bytes. Without a base it only counts.
 class Carver {
  public:
   explicit Carver(void* base) : base_(static_cast<char*>(base)) {}
