@@ -65,8 +65,7 @@ AF_DEVICE void search_columns(Group& group, const uint16_t* across, int height, 
     for (int offset = 1; offset < edge && offset * offset < best; offset += kAhead) {
       for (int k = 0; k < kAhead; ++k) {
         const int away = offset + k < edge ? offset + k : edge - 1;
-        const int32_t above = here[-away * width],
-                      below = here[away * width];
+        const int32_t above = here[-away * width], below = here[away * width];
         const int32_t nearer = above < below ? above : below, other = away * away + nearer * nearer;
         best = other < best ? other : best;
       }
