@@ -42,7 +42,7 @@ def kernels(report: str) -> list[Kernel]:
 
 def is_instance(symbol: str, name: str) -> bool:
     """Whether a mangled name is that of `name`, a template instance of it included: 6spreadILN... of spread."""
-    return re.search(rf"(?<!\d){len(name)}{name}(?![a-z_])", symbol) is not None
+    return re.search(rf"{len(name)}{name}(?![a-z_])", symbol) is not None
 
 
 def check(report: str, names: list[str]) -> list[str]:

@@ -15,8 +15,8 @@ ptxas info    : Compiling entry function '_ZN2af4cuda6spreadILNS_4StepE9EEEvNS_4
 ptxas info    : Function properties for _ZN2af4cuda6spreadILNS_4StepE9EEEvNS_4PlanE
     0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads
 ptxas info    : Used 25 registers, used 0 barriers
-ptxas info    : Compiling entry function '_ZN2af4cuda10by_clusterENS_4PlanE' for 'sm_90'
-ptxas info    : Function properties for _ZN2af4cuda10by_clusterENS_4PlanE
+ptxas info    : Compiling entry function '_ZN2af4cuda12_GLOBAL__N__1_cu_6a7e719310by_clusterENS_4PlanE' for 'sm_90'
+ptxas info    : Function properties for _ZN2af4cuda12_GLOBAL__N__1_cu_6a7e719310by_clusterENS_4PlanE
     48 bytes stack frame, 68 bytes spill stores, 248 bytes spill loads
 ptxas info    : Used 64 registers, used 1 barriers, 48 bytes cumulative stack size
 """
