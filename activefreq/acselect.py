@@ -24,7 +24,7 @@ up the probabilities of all classes, which is 1 for every pixel. Hence the readi
 - `entropy_sum`: Σ entropy over the region: Eq. 2 without the division, so that area counts.
 
 Where in the region the click falls the paper leaves open; it matters more than which sum ranks the regions. The default
-of "acselect", placement `distance_error4`, is the pixel with the largest distance × |p - g|⁴: far from the region's
+of "acselect", placement `distance_error3`, is the pixel with the largest distance × |p - g|³: far from the region's
 edge, and one the network is surely wrong about, as Eq. 4 looks for. It keeps the three criteria of section 3.1, many
 wrong pixels (the sum), certainty of the mistake (the power) and consistency (a pixel amid its like, by the distance),
 and measured best (the README's study has the table).

@@ -9,9 +9,9 @@ __all__ = ["BY_STRATEGY", "PLACEMENTS", "READINGS", "STRATEGIES", "ClickRule"]
 
 STRATEGIES = ("largest", "random", "entropy", "least-confidence", "acselect")
 READINGS = ("error_sum", "entropy_sum", "literal", "class_sum", "bounded")
-PLACEMENTS = ("distance", "distance_error", "distance_entropy", "distance_error4")
+PLACEMENTS = ("distance", "distance_error", "distance_entropy", "distance_error3")
 BY_STRATEGY = "by_strategy"
-"""Stands for the placement that measured best: "distance_error4" for "acselect", "distance" for the others."""
+"""Stands for the placement that measured best: "distance_error3" for "acselect", "distance" for the others."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class ClickRule:
 
     def __post_init__(self) -> None:
         if self.placement == BY_STRATEGY:
-            object.__setattr__(self, "placement", "distance_error4" if self.strategy == "acselect" else "distance")
+            object.__setattr__(self, "placement", "distance_error3" if self.strategy == "acselect" else "distance")
         _check_name("strategy", self.strategy, STRATEGIES)
         _check_name("reading", self.reading, READINGS)
         _check_name("placement", self.placement, PLACEMENTS)

@@ -94,9 +94,8 @@ def _placement(
     if rule.placement != "distance":
         weight = entropy(prob) if rule.placement == "distance_entropy" else pixel_error(prob, target)
         step = weight >> 14  # in steps of 2⁻¹⁶: d² below 2²⁸ times 2³² fits 63 bits
-        if rule.placement == "distance_error4":
-            for _ in range(2):
-                step = step * step >> 16
+        if rule.placement == "distance_error3":
+            step = (step * step >> 16) * step >> 16
         step = step.clamp(min=1)
         key = distance * step * step
     return distance, key if clicked is None else torch.where(clicked, 0, key)

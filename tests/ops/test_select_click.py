@@ -159,7 +159,7 @@ def test_first_click_is_the_largest_one():
 def test_the_default_placement_is_that_of_the_strategy():
     prob, target = scene("smooth", 4, 40, 50, 3)
     for strategy in STRATEGIES:
-        placement = "distance_error4" if strategy == "acselect" else "distance"
+        placement = "distance_error3" if strategy == "acselect" else "distance"
         expected = tensors(af.ops.select_click(prob, target, strategy=strategy, placement=placement, seed=5))
         assert_same(af.ops.select_click(prob, target, strategy=strategy, seed=5), expected)
 
@@ -172,7 +172,7 @@ def test_placements_by_hand():
     prob = torch.where(target == 1, 1 - error, 0.1).float()
     distance = af.reference.squared_distance(target == 1)[0].double().sqrt()
     entropy = -(error * error.log() + (1 - error) * (1 - error).log())
-    weights = {"distance": error**0, "distance_error": error, "distance_error4": error**4, "distance_entropy": entropy}
+    weights = {"distance": error**0, "distance_error": error, "distance_error3": error**3, "distance_entropy": entropy}
     assert set(weights) == set(PLACEMENTS)
     for placement, weight in weights.items():
         selection = af.ops.select_click(prob, target, placement=placement)
@@ -181,13 +181,13 @@ def test_placements_by_hand():
 
 
 def test_a_surer_mistake_outweighs_depth():
-    """Half as far from the edge, the fourth power needs 2^(1/4) of the error: .6 against .6 × 1.19 = .71."""
+    """Half as far from the edge, the cube needs 2^(1/3) of the error: .6 against .6 × 1.26 = .756."""
     target = torch.ones(1, 3, 30, dtype=torch.int8)
     target[0, 0, 15:] = target[0, 2, 15:] = 0
-    for error, right in ((0.70, False), (0.73, True)):
+    for error, right in ((0.74, False), (0.77, True)):
         prob = torch.where(target == 1, 0.4, 0.1)
         prob[0, 1, 16:29] = 1 - error
-        selection = af.ops.select_click(prob, target, placement="distance_error4")
+        selection = af.ops.select_click(prob, target, placement="distance_error3")
         assert (int(selection.x) > 15) == right
         assert int(af.ops.select_click(prob, target, placement="distance_error").x) <= 15
 
@@ -258,7 +258,7 @@ PROB, TARGET = torch.zeros(2, 4, 5), torch.zeros(2, 4, 5, dtype=torch.int8)
         ({"reading": "eq3"}, r"reading must be one of error_sum, entropy_sum, literal, class_sum, bounded, got 'eq3'"),
         (
             {"placement": "centre"},
-            r"placement must be one of distance, distance_error, distance_entropy, distance_error4, got",
+            r"placement must be one of distance, distance_error, distance_entropy, distance_error3, got",
         ),
         ({"threshold": float("nan")}, r"threshold must be finite, got nan"),
         ({"connectivity": 6}, r"connectivity must be 4 or 8, got 6"),
