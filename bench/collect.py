@@ -13,7 +13,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from activefreq.acselect import STRATEGIES
+from activefreq.acselect import FURTHER_STRATEGIES, STRATEGIES
 
 
 def shortened(command: str) -> str:
@@ -22,13 +22,13 @@ def shortened(command: str) -> str:
 
 
 def collect(folder: Path) -> list[dict[str, Any]]:
-    """One dictionary per strategy, in the order of STRATEGIES."""
+    """One dictionary per strategy, in the order of STRATEGIES and FURTHER_STRATEGIES."""
     runs = [json.loads(path.read_text(encoding="utf-8")) for path in folder.glob("**/metrics.json")]
     if not runs:
         raise SystemExit(f"{folder} holds no metrics.json: is it the result folder of `activefreq evaluate`?")
     for run in runs:
         run["command"] = shortened(run["command"])
-    return sorted(runs, key=lambda run: list(STRATEGIES).index(run["strategy"]))
+    return sorted(runs, key=lambda run: [*STRATEGIES, *FURTHER_STRATEGIES].index(run["strategy"]))
 
 
 def main() -> None:

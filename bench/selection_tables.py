@@ -7,7 +7,7 @@ from typing import Any
 
 from activefreq.acselect import printed_name
 from activefreq.evaluation.bootstrap import paired_difference
-from bench.speed_tables import RESULTS, markdown, stored
+from bench.speed_tables import markdown, stored
 
 __all__ = ["BASELINE", "study"]
 
@@ -102,8 +102,3 @@ def _footnote(record: dict[str, Any]) -> str:
         f"[95 % intervals], {record['settings']['resamples']} paired resamples of objects; {machine['cpu']}, torch "
         f"{record['versions']['torch']}."
     )
-
-
-def present(split: str) -> bool:
-    """Whether this split was measured."""
-    return (RESULTS / f"selection-{split}.json").exists()

@@ -1,7 +1,7 @@
 """Write the tables of README.md and bench/README.md from the JSON in bench/results.
 
 Usage: `python -m bench.tables` writes them, `python -m bench.tables --check` fails where a table is not what the stored
-results say. A table stands between `<!-- table: NAME -->` and `<!-- end -->`; NAME is a function below.
+results say. A table stands between `<!-- table: NAME -->` and `<!-- end -->`; NAME is an entry of TABLES below.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import speed_tables
+from bench import selection_tables, speed_tables
 from bench.speed_tables import markdown, stored
 
 ROOT = Path(__file__).parent.parent
@@ -77,6 +77,11 @@ TABLES: dict[str, Callable[[], str]] = {
     "isic2017": isic2017,
     "mask-sources": mask_sources,
     "cost": cost,
+    "study-strategies": lambda: selection_tables.study("val", "strategies", "readings"),
+    "study-metrics": lambda: selection_tables.metrics("val"),
+    "study-beyond": lambda: selection_tables.study("val", "placement", "together", "look-ahead"),
+    "study-test": lambda: selection_tables.study("test", "strategies", "placement", "together", "look-ahead"),
+    "study-sources": lambda: selection_tables.sources("test"),
     "click": speed_tables.click,
     "operators": speed_tables.operators,
     "region-operators": speed_tables.region_operators,
