@@ -70,7 +70,6 @@ ROWS = (
     literal("MPE + APE", 0.35, 0.35, 0),
     literal("MPE + RGU", 0.35, 0, 0.30),
     literal("APE + RGU", 0, 0.35, 0.30),
-    literal("MPE + APE + RGU", 0.35, 0.35, 0.30),
     Row("Eq. 5 word for word", "readings", "acselect", {"reading": "class_sum", **FARTHEST}),
     Row("literal, eps .1, 64 pixels", "readings", "acselect", {**LITERAL_FLOORED, **FARTHEST}),
     Row("bounded", "readings", "acselect", {"reading": "bounded", **FARTHEST}),
