@@ -22,6 +22,12 @@ up the probabilities of all classes, which is 1 for every pixel. Hence the readi
 - `bounded`: Eq. 6 with RGU = 1 - |P_e - P̄|, which keeps the idea and the range.
 - `error_sum`: Σ |p - g| over the region, g the truth: how much probability is wrong there.
 - `entropy_sum`: Σ entropy over the region: Eq. 2 without the division, so that area counts.
+
+Where in the region the click falls the paper leaves open; it matters more than which sum ranks the regions. The default
+of "acselect", placement `distance_error3`, is the pixel with the largest distance × |p - g|³: far from the region's
+edge, and one the network is surely wrong about, as Eq. 4 looks for. It keeps the three criteria of section 3.1, many
+wrong pixels (the sum), certainty of the mistake (the power) and consistency (a pixel amid its like, by the distance),
+and measured best (the README's study has the table).
 """
 
 from __future__ import annotations

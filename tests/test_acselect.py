@@ -115,6 +115,6 @@ def test_defaults_are_the_published_ones():
         "weights": (0.35, 0.35, 0.30),
         "rgu_eps": 1e-6,
         "min_area": 1,
-        "placement": "distance",
+        "placement": "by_strategy",
         "seed": 0,
     }

@@ -83,8 +83,9 @@ def select_click(
         weights: w_a, w_b, w_c of Eq. 6: of largest entropy, mean entropy and regional group uncertainty.
         rgu_eps: floor under the logarithm of Eq. 3; read as float32.
         min_area: in pixels.
-        placement: "distance" puts the pixel farthest from the edge first; "distance_error" and "distance_entropy"
-            maximise distance × |p - g| and distance × entropy. Ties: the first pixel in row-major order.
+        placement: "distance" puts the pixel farthest from the edge first; "distance_error", "distance_error3" and
+            "distance_entropy" maximise distance × |p - g|, distance × |p - g|³ and distance × entropy. Ties: the first
+            pixel in row-major order. "by_strategy" is "distance_error3" for "acselect" and "distance" for the others.
         seed: for "random": an int, or (B,) int64, one per image. A draw depends on the seed and the image's regions
             alone, never on the batch.
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-__all__ = ["PLACEMENTS", "READINGS", "STRATEGIES", "ClickRule"]
+__all__ = ["BY_STRATEGY", "PLACEMENTS", "READINGS", "STRATEGIES", "ClickRule"]
 
 STRATEGIES = ("largest", "random", "entropy", "least-confidence", "acselect")
 READINGS = ("error_sum", "entropy_sum", "literal", "class_sum", "bounded")
-PLACEMENTS = ("distance", "distance_error", "distance_entropy")
+PLACEMENTS = ("distance", "distance_error", "distance_entropy", "distance_error3")
+BY_STRATEGY = "by_strategy"
+"""Stands for the placement that measured best: "distance_error3" for "acselect", "distance" for the others."""
 
 
 @dataclass(frozen=True)
@@ -34,10 +36,12 @@ class ClickRule:
     """Floor under the logarithm of Eq. 3."""
     min_area: int = 1
     """In pixels. Smaller regions are considered only where no eligible region is this large."""
-    placement: str = "distance"
-    """Which pixel of the region is clicked: one of `PLACEMENTS`."""
+    placement: str = BY_STRATEGY
+    """Which pixel of the region is clicked: one of `PLACEMENTS`; `BY_STRATEGY` becomes one of them."""
 
     def __post_init__(self) -> None:
+        if self.placement == BY_STRATEGY:
+            object.__setattr__(self, "placement", "distance_error3" if self.strategy == "acselect" else "distance")
         _check_name("strategy", self.strategy, STRATEGIES)
         _check_name("reading", self.reading, READINGS)
         _check_name("placement", self.placement, PLACEMENTS)

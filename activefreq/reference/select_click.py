@@ -92,7 +92,10 @@ def _placement(
     distance = squared_distance(masks).sum(dim=0)
     key = distance
     if rule.placement != "distance":
-        weight = pixel_error(prob, target) if rule.placement == "distance_error" else entropy(prob)
-        step = (weight >> 14).clamp(min=1)  # in steps of 2⁻¹⁶: d² below 2²⁸ times 2³² fits 63 bits
+        weight = entropy(prob) if rule.placement == "distance_entropy" else pixel_error(prob, target)
+        step = weight >> 14  # in steps of 2⁻¹⁶: d² below 2²⁸ times 2³² fits 63 bits
+        if rule.placement == "distance_error3":
+            step = (step * step >> 16) * step >> 16
+        step = step.clamp(min=1)
         key = distance * step * step
     return distance, key if clicked is None else torch.where(clicked, 0, key)

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from activefreq.ops.label import label
 from activefreq.ops.select_click import Selection, select_click
 from activefreq.ops.squared_distance import squared_distance
-from activefreq.reference.click_rule import ClickRule
+from activefreq.reference.click_rule import BY_STRATEGY, ClickRule
 from activefreq.reference.region_table import pixel_error
 from activefreq.strategies.interface import Seed
 
@@ -31,7 +31,7 @@ class Grouped:
 
     reach: float = 0.03
     """Regions are of one group where their gap is at most this share of √(H W): 8 pixels at 256 × 256."""
-    placement: str = "distance"
+    placement: str = BY_STRATEGY
     """As in `activefreq.ops.select_click`, within the group's region of largest error."""
     threshold: float = 0.5
     """A pixel is predicted object where its probability is above this, strictly."""

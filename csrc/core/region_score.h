@@ -70,7 +70,16 @@ AF_HOST_DEVICE inline float region_score(const ClickRule& rule, const RegionTota
          0.f;  // minus zero becomes zero: they tie everywhere
 }
 
-// distance_error and distance_entropy maximise d^2 w^2 with w in steps of 2^-16: below 2^28 * 2^32.
+// What a placement weighs a pixel's distance with, in steps of 2^-30. The cube is taken in steps of 2^-16.
+AF_HOST_DEVICE inline int32_t placement_weight(Placement placement, float p, bool object) {
+  if (placement == Placement::distance_entropy) return fixed_entropy(p);
+  const int32_t error = fixed_error(p, object);
+  if (placement == Placement::distance_error) return error;
+  const int64_t step = error >> 14, squared = step * step >> 16;
+  return static_cast<int32_t>(squared * step >> 16 << 14);
+}
+
+// Every placement but distance maximises d^2 w^2 with w in steps of 2^-16: below 2^28 * 2^32.
 AF_HOST_DEVICE inline uint64_t placement_factor(int32_t fixed) {
   const uint64_t step = fixed >> 14;
   return step > 1 ? step * step : 1;

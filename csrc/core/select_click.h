@@ -7,7 +7,7 @@ namespace activefreq {
 // The names and their order are those of activefreq/reference/click_rule.py.
 enum class Strategy : int32_t { largest, random, entropy, least_confidence, acselect };
 enum class Reading : int32_t { error_sum, entropy_sum, literal, class_sum, bounded };
-enum class Placement : int32_t { distance, distance_error, distance_entropy };
+enum class Placement : int32_t { distance, distance_error, distance_entropy, distance_error3 };
 enum class ClickStatus : uint8_t { done, not_finite };
 
 struct ClickRule {

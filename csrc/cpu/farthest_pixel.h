@@ -32,8 +32,7 @@ struct PlacementView {
   bool open(int64_t y, int64_t x) const { return !clicked || !clicked[y * width + x]; }
   uint64_t factor(int64_t y, int64_t x) const {
     if (placement == Placement::distance) return 1;
-    const float p = prob[y * width + x];
-    return placement_factor(placement == Placement::distance_error ? fixed_error(p, object) : fixed_entropy(p));
+    return placement_factor(placement_weight(placement, prob[y * width + x], object));
   }
   uint64_t largest_factor() const { return placement == Placement::distance ? 1 : kLargestPlacementFactor; }
 };

@@ -156,6 +156,42 @@ def test_first_click_is_the_largest_one():
         assert_same(af.ops.select_click(nothing, target, strategy=strategy, seed=5), expected)
 
 
+def test_the_default_placement_is_that_of_the_strategy():
+    prob, target = scene("smooth", 4, 40, 50, 3)
+    for strategy in STRATEGIES:
+        placement = "distance_error3" if strategy == "acselect" else "distance"
+        expected = tensors(af.ops.select_click(prob, target, strategy=strategy, placement=placement, seed=5))
+        assert_same(af.ops.select_click(prob, target, strategy=strategy, seed=5), expected)
+
+
+def test_placements_by_hand():
+    """A bar three pixels high; the network is ever surer of its mistake towards the right end."""
+    target = torch.zeros(1, 5, 22, dtype=torch.int8)
+    target[0, 1:4, 1:21] = 1
+    error = torch.linspace(0.55, 0.95, 22, dtype=torch.float64)
+    prob = torch.where(target == 1, 1 - error, 0.1).float()
+    distance = af.reference.squared_distance(target == 1)[0].double().sqrt()
+    entropy = -(error * error.log() + (1 - error) * (1 - error).log())
+    weights = {"distance": error**0, "distance_error": error, "distance_error3": error**3, "distance_entropy": entropy}
+    assert set(weights) == set(PLACEMENTS)
+    for placement, weight in weights.items():
+        selection = af.ops.select_click(prob, target, placement=placement)
+        y, x = divmod(int((distance * weight).argmax()), 22)
+        assert (int(selection.y), int(selection.x)) == (y, x), placement
+
+
+def test_a_surer_mistake_outweighs_depth():
+    """Half as far from the edge, the cube needs 2^(1/3) of the error: .6 against .6 × 1.26 = .756."""
+    target = torch.ones(1, 3, 30, dtype=torch.int8)
+    target[0, 0, 15:] = target[0, 2, 15:] = 0
+    for error, right in ((0.74, False), (0.77, True)):
+        prob = torch.where(target == 1, 0.4, 0.1)
+        prob[0, 1, 16:29] = 1 - error
+        selection = af.ops.select_click(prob, target, placement="distance_error3")
+        assert (int(selection.x) > 15) == right
+        assert int(af.ops.select_click(prob, target, placement="distance_error").x) <= 15
+
+
 def test_min_area_falls_back_to_smaller_regions():
     target = torch.zeros(1, 9, 20, dtype=torch.uint8)
     target[0, 1, 1] = target[0, 5:8, 5:8] = 1
@@ -220,7 +256,10 @@ PROB, TARGET = torch.zeros(2, 4, 5), torch.zeros(2, 4, 5, dtype=torch.int8)
         ({"clicked": TARGET[:1] > 0}, r"clicked must have prob's shape \(2, 4, 5\), got \(1, 4, 5\)"),
         ({"strategy": "biggest"}, r"strategy must be one of largest, random, entropy, least-confidence, acselect, got"),
         ({"reading": "eq3"}, r"reading must be one of error_sum, entropy_sum, literal, class_sum, bounded, got 'eq3'"),
-        ({"placement": "centre"}, r"placement must be one of distance, distance_error, distance_entropy, got 'centre'"),
+        (
+            {"placement": "centre"},
+            r"placement must be one of distance, distance_error, distance_entropy, distance_error3, got",
+        ),
         ({"threshold": float("nan")}, r"threshold must be finite, got nan"),
         ({"connectivity": 6}, r"connectivity must be 4 or 8, got 6"),
         ({"weights": (1, 2)}, r"weights must be three finite numbers"),
