@@ -22,8 +22,7 @@ AF_DEVICE inline bool weighted(const ClickImage& image) { return image.rule().pl
 AF_DEVICE inline uint64_t factor_of(const ClickImage& image, int c, int position) {
   if (!weighted(image)) return 1;
   const float p = relaxed::constant(image.prob() + position);
-  const bool by_error = image.rule().placement == Placement::distance_error;
-  return placement_factor(by_error ? fixed_error(p, c == 0) : fixed_entropy(p));
+  return placement_factor(placement_weight(image.rule().placement, p, c == 0));
 }
 
 // Orders pixels of both classes; between classes a tie goes to the false positive. Plain distances leave room for the
