@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import nn
@@ -10,6 +10,8 @@ from torch import nn
 from activefreq.nn.enlarge import enlarge
 
 __all__ = ["RefineLayer", "Refined"]
+
+_TRUST_IN_COARSE = -2.0  # an untrained layer says little, so the trimap starts low and the coarse answer nearly stays
 
 
 class Refined(NamedTuple):
@@ -65,6 +67,7 @@ class RefineLayer(nn.Module):
         self.fusion = nn.Sequential(_x_conv_block(width), _x_conv_block(width))
         self.detail = nn.Conv2d(width, 1, 3, padding=1)
         self.trimap = nn.Conv2d(width, 1, 3, padding=1)
+        nn.init.constant_(cast("torch.Tensor", self.trimap.bias), _TRUST_IN_COARSE)
 
     def forward(self, x: torch.Tensor, features: torch.Tensor, coarse: torch.Tensor) -> Refined:
         """Redraw crops.
