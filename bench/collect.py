@@ -10,10 +10,13 @@ from __future__ import annotations
 import argparse
 import json
 import shlex
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from activefreq.acselect import FURTHER_STRATEGIES, STRATEGIES
+from activefreq.evaluation import compare
+from activefreq.evaluation.storage import load
 
 
 def shortened(command: str) -> str:
@@ -22,12 +25,20 @@ def shortened(command: str) -> str:
 
 
 def collect(folder: Path) -> list[dict[str, Any]]:
-    """One dictionary per strategy, in the order of STRATEGIES and FURTHER_STRATEGIES."""
-    runs = [json.loads(path.read_text(encoding="utf-8")) for path in folder.glob("**/metrics.json")]
-    if not runs:
+    """One dictionary per strategy, in the order of STRATEGIES and FURTHER_STRATEGIES.
+
+    Each holds its paired difference from `largest`, where that was evaluated too, as `less_largest`.
+    """
+    folders = [path.parent for path in folder.glob("**/metrics.json")]
+    if not folders:
         raise SystemExit(f"{folder} holds no metrics.json: is it the result folder of `activefreq evaluate`?")
+    evaluations = {evaluation.strategy: evaluation for evaluation in map(load, folders)}
+    runs = [json.loads((each / "metrics.json").read_text(encoding="utf-8")) for each in folders]
     for run in runs:
         run["command"] = shortened(run["command"])
+        if "largest" in evaluations and run["strategy"] != "largest":
+            comparison = compare(evaluations[run["strategy"]], evaluations["largest"])
+            run["less_largest"] = {str(key): asdict(interval) for key, interval in comparison.noc.items()}
     return sorted(runs, key=lambda run: [*STRATEGIES, *FURTHER_STRATEGIES].index(run["strategy"]))
 
 

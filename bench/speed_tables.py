@@ -167,7 +167,8 @@ def instruction_sets() -> str:
             if row["reading"] == "literal":
                 found.setdefault(f"{row['errors']}, {row['size']}", []).append(_spread(row["ratio"]))
     header = ["error masks, size", *(record["summary"]["instruction_set"] for record in records.values())]
-    return markdown(header, [[cell, *ratios] for cell, ratios in found.items()]) + footnote(records["-baseline"])
+    rows = [[cell, *ratios] for cell, ratios in found.items() if len(ratios) == len(records)]
+    return markdown(header, rows) + footnote(records["-baseline"])
 
 
 def threads() -> str:
