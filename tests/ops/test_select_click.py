@@ -1,26 +1,12 @@
 import cv2
 import pytest
 import torch
+from click_scenes import FIELDS, RULES
 from error_scenes import KINDS, SIZES, random_mask, scene, with_ignored
 
 import activefreq as af
-from activefreq.acselect import PLACEMENTS, READINGS, STRATEGIES
+from activefreq.acselect import PLACEMENTS, STRATEGIES
 from activefreq.reference.click_rule import ClickRule
-
-FIELDS = ("y", "x", "positive", "valid", "area", "score")
-# Every strategy, every reading and every placement, each with the others at least once.
-RULES = [
-    *(
-        {"strategy": strategy, "placement": placement, "connectivity": 8 if index % 2 else 4}
-        for index, strategy in enumerate(STRATEGIES)
-        for placement in PLACEMENTS
-    ),
-    *({"reading": reading, "connectivity": 4} for reading in READINGS),
-    *({"reading": reading, "min_area": 5, "placement": "distance_error"} for reading in READINGS),
-    {"reading": "literal", "rgu_eps": 0.1, "weights": (0.0, -1.0, 2.5)},
-    {"threshold": 0.3, "reading": "bounded"},
-    {"threshold": 0.8, "strategy": "least-confidence"},
-]
 
 
 def tensors(selection):
