@@ -6,19 +6,17 @@ eager forms, point by point: the plain-torch definition and one written with `rf
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import torch
 import torch.nn.functional as F
-from rich.console import Console
 from rich.table import Table
 
 import activefreq as af
 from activefreq import _cpu
-from bench.measure import copies_beyond_cache, geometric_mean, interleaved, ratio, summarise, write_json
+from bench.measure import copies_beyond_cache, geometric_mean, interleaved, ratio, summarise
+from bench.passes import main
 
 LAYERS = {
     "224": [(32, 56), (64, 28), (128, 14), (256, 7)],
@@ -113,8 +111,8 @@ def run(passes: list[str], caches: list[str], seconds: float) -> tuple[list[dict
     return rows, summary
 
 
-def show(rows: list[dict[str, Any]], summary: dict[str, Any]) -> None:
-    """Print the table: medians in microseconds, the ratio with its quartiles."""
+def show(rows: list[dict[str, Any]]) -> Table:
+    """Medians in microseconds, the ratio with its quartiles."""
     title = f"freq_mix, {_cpu.instruction_set()}, {torch.get_num_threads()} thread(s), µs"
     table = Table("pass", "cache", "shape", *CANDIDATES, "ratio", "quartiles", "minima", title=title)
     for row in rows:
@@ -128,29 +126,8 @@ def show(rows: list[dict[str, Any]], summary: dict[str, Any]) -> None:
             f"{speed.low:.2f} to {speed.high:.2f}",
             f"{row['ratio_of_minima']:.2f}",
         )
-    console = Console(width=120)
-    console.print(table)
-    for name, value in summary.items():
-        console.print(f"{name}: geometric mean {value['geometric_mean']:.2f}, least {value['least']:.2f}")
-
-
-def main() -> None:
-    """Parse the command line, measure, print, store."""
-    parser = argparse.ArgumentParser(description="freq_mix against eager PyTorch")
-    parser.add_argument("--json", type=Path, help="store rows, summary and machine here")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--instruction-set", choices=_cpu.instruction_sets(), default=_cpu.instruction_set())
-    parser.add_argument("--seconds", type=float, default=0.5, help="per point")
-    parser.add_argument("--passes", nargs="+", choices=["forward", "forward+backward"], default=["forward"])
-    parser.add_argument("--caches", nargs="+", choices=["warm", "cold"], default=["warm", "cold"])
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    _cpu.select_instruction_set(arguments.instruction_set)
-    rows, summary = run(arguments.passes, arguments.caches, arguments.seconds)
-    show(rows, summary)
-    if arguments.json:
-        write_json(arguments.json, "freq_mix", rows, {"instruction_set": arguments.instruction_set, **summary})
+    return table
 
 
 if __name__ == "__main__":
-    main()
+    main("freq_mix", "freq_mix against eager PyTorch", run, show, passes=["forward"])

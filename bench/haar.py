@@ -6,21 +6,19 @@ packages, point by point; both are given the padding that equals ours and their 
 
 from __future__ import annotations
 
-import argparse
 import warnings
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import ptwt
 import torch
-from rich.console import Console
 from rich.table import Table
 
 import activefreq as af
 from activefreq import _cpu
-from bench.measure import Summary, copies_beyond_cache, geometric_mean, interleaved, ratio, summarise, write_json
+from bench.measure import Summary, copies_beyond_cache, geometric_mean, interleaved, ratio, summarise
+from bench.passes import main
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it imports pkg_resources, which setuptools before 81 provides
@@ -142,8 +140,8 @@ def run(passes: list[str], caches: list[str], seconds: float) -> tuple[list[dict
     return rows, summary
 
 
-def show(rows: list[dict[str, Any]], summary: dict[str, Any]) -> None:
-    """Print the table: medians in microseconds, the ratio to the faster package with its quartiles."""
+def show(rows: list[dict[str, Any]]) -> Table:
+    """Medians in microseconds, the ratio to the faster package with its quartiles."""
     title = f"haar_dwt2 and haar_idwt2, {_cpu.instruction_set()}, {torch.get_num_threads()} thread(s), µs"
     table = Table("operator", "pass", "cache", "shape", "ours", *BASELINES, "ratio", "quartiles", title=title)
     for row in rows:
@@ -157,31 +155,14 @@ def show(rows: list[dict[str, Any]], summary: dict[str, Any]) -> None:
             f"{speed.median:.2f}",
             f"{speed.low:.2f} to {speed.high:.2f}",
         )
-    console = Console(width=140)
-    console.print(table)
-    for name, value in summary.items():
-        console.print(f"{name}: geometric mean {value['geometric_mean']:.2f}, least {value['least']:.2f}")
-
-
-def main() -> None:
-    """Parse the command line, measure, print, store."""
-    parser = argparse.ArgumentParser(description="haar_dwt2 and haar_idwt2 against pytorch_wavelets and ptwt")
-    parser.add_argument("--json", type=Path, help="store rows, summary and machine here")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--instruction-set", choices=_cpu.instruction_sets(), default=_cpu.instruction_set())
-    parser.add_argument("--seconds", type=float, default=0.5, help="per point")
-    passes = ["forward", "forward+backward"]
-    parser.add_argument("--passes", nargs="+", choices=passes, default=passes)
-    parser.add_argument("--caches", nargs="+", choices=["warm", "cold"], default=["warm", "cold"])
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    _cpu.select_instruction_set(arguments.instruction_set)
-    rows, summary = run(arguments.passes, arguments.caches, arguments.seconds)
-    show(rows, summary)
-    if arguments.json:
-        versions = {"pytorch_wavelets": version("pytorch_wavelets"), "ptwt": version("ptwt")}
-        write_json(arguments.json, "haar", rows, {"instruction_set": arguments.instruction_set, **versions, **summary})
+    return table
 
 
 if __name__ == "__main__":
-    main()
+    main(
+        "haar",
+        "haar_dwt2 and haar_idwt2 against pytorch_wavelets and ptwt",
+        run,
+        show,
+        settings={name: version(name) for name in ("pytorch_wavelets", "ptwt")},
+    )

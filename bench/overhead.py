@@ -77,11 +77,11 @@ def bare(name: str, call: Callable[[], object]) -> Callable[[], object]:
     return run
 
 
-def _tensors(result: object) -> list[torch.Tensor]:
+def _tensors(result: Any) -> list[torch.Tensor]:
     if isinstance(result, torch.Tensor):
         return [result]
     values = vars(result).values() if hasattr(result, "__dict__") else result
-    return [value for value in values if isinstance(value, torch.Tensor)]  # type: ignore[union-attr]
+    return [value for value in values if isinstance(value, torch.Tensor)]
 
 
 def run(seconds: float) -> list[dict[str, Any]]:

@@ -7,19 +7,17 @@ product with the two interpolation matrices; the faster of the two counts, point
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import torch
 import torch.nn.functional as F
-from rich.console import Console
 from rich.table import Table
 
 import activefreq as af
 from activefreq import _cpu
-from bench.measure import Summary, copies_beyond_cache, geometric_mean, interleaved, ratio, summarise, write_json
+from bench.measure import Summary, copies_beyond_cache, geometric_mean, interleaved, ratio, summarise
+from bench.passes import main
 
 # Features (batch, channels, height, width), and side of the crops.
 POINTS = [
@@ -101,8 +99,8 @@ def run(passes: list[str], caches: list[str], seconds: float) -> tuple[list[dict
     return rows, summary
 
 
-def show(rows: list[dict[str, Any]], summary: dict[str, Any]) -> None:
-    """Print the table: medians in milliseconds, the ratio to the faster alternative with its quartiles."""
+def show(rows: list[dict[str, Any]]) -> Table:
+    """Medians in milliseconds, the ratio to the faster alternative with its quartiles."""
     title = f"roi_align, {_cpu.instruction_set()}, {torch.get_num_threads()} thread(s), ms"
     table = Table("pass", "cache", "features", "crop", "ours", *BASELINES, "ratio", "quartiles", title=title)
     for row in rows:
@@ -116,30 +114,8 @@ def show(rows: list[dict[str, Any]], summary: dict[str, Any]) -> None:
             f"{speed.median:.2f}",
             f"{speed.low:.2f} to {speed.high:.2f}",
         )
-    console = Console(width=140)
-    console.print(table)
-    for name, value in summary.items():
-        console.print(f"{name}: geometric mean {value['geometric_mean']:.2f}, least {value['least']:.2f}")
-
-
-def main() -> None:
-    """Parse the command line, measure, print, store."""
-    parser = argparse.ArgumentParser(description="roi_align against grid_sample and interpolation matrices")
-    parser.add_argument("--json", type=Path, help="store rows, summary and machine here")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--instruction-set", choices=_cpu.instruction_sets(), default=_cpu.instruction_set())
-    parser.add_argument("--seconds", type=float, default=0.5, help="per point")
-    passes = ["forward", "forward+backward"]
-    parser.add_argument("--passes", nargs="+", choices=passes, default=passes)
-    parser.add_argument("--caches", nargs="+", choices=["warm", "cold"], default=["warm", "cold"])
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    _cpu.select_instruction_set(arguments.instruction_set)
-    rows, summary = run(arguments.passes, arguments.caches, arguments.seconds)
-    show(rows, summary)
-    if arguments.json:
-        write_json(arguments.json, "roi_align", rows, {"instruction_set": arguments.instruction_set, **summary})
+    return table
 
 
 if __name__ == "__main__":
-    main()
+    main("roi_align", "roi_align against grid_sample and interpolation matrices", run, show)
