@@ -16,6 +16,7 @@ from typing import Any
 
 from activefreq.evaluation.bootstrap import Interval
 from bench import selection_tables, speed_tables
+from bench.ablation_tables import ablation
 from bench.speed_tables import markdown, stored
 
 ROOT = Path(__file__).parent.parent
@@ -126,6 +127,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "mask-sources": mask_sources,
     "cost": cost,
     "refinement": refinement,
+    "ablation": ablation,
     "study-strategies": lambda: selection_tables.study("val", "strategies", "readings"),
     "study-metrics": lambda: selection_tables.metrics("val"),
     "study-beyond": lambda: selection_tables.study("val", "placement", "together", "look-ahead"),
