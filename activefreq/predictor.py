@@ -116,10 +116,15 @@ class FreqFormerPredictor:
         images, previous = images.to(torch.float32), previous.to(torch.float32)
         steps = self.steps
         focus: torch.Tensor | None = None
+        asked = _with_mirror_images(images, clicks, previous) if steps.flip else (images, clicks, previous)
         if steps.target_crop or (steps.refine and self._two_stages):
-            answer, focus = self._crops(images, clicks, previous)
+            answer, focus = self._crops(*asked)
         else:
-            answer = self._whole_image(images, clicks, previous)
+            answer = self._whole_image(*asked)
+        if steps.flip:
+            straight, mirrored = answer.chunk(2)
+            answer = (straight + mirrored.flip(2)) / 2
+            focus = focus[: len(images)] if focus is not None else None
         if steps.keep_outside_from is not None:
             focus = self._focus(previous, answer, clicks) if focus is None else focus
             late = (last_clicks(clicks)[1] >= steps.keep_outside_from).view(-1, 1, 1)
@@ -199,7 +204,7 @@ class FreqFormerPredictor:
         return {
             "name": self.name,
             "parameters": cost.parameters,
-            "macs": cost.macs + second,
+            "macs": (cost.macs + second) * (2 if self.steps.flip else 1),
             "input_size": self.input_size,
             "steps": dataclasses.asdict(self.steps),
             "weights_digest": self.weights_digest(),
@@ -218,6 +223,19 @@ def _check_call(images: torch.Tensor, clicks: torch.Tensor, previous: torch.Tens
         want = (batch, height, width)
         raise ValueError(f"predict: previous must have shape {want} like images, got {tuple(previous.shape)}")
     return height, width
+
+
+def _with_mirror_images(
+    images: torch.Tensor, clicks: torch.Tensor, previous: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Twice the batch: everything as it is, then everything mirrored left to right."""
+    y, x, label = clicks.unbind(dim=2)
+    mirrored = torch.stack([y, images.shape[3] - 1 - x, label], dim=2)
+    return (
+        torch.cat([images, images.flip(3)]),
+        torch.cat([clicks, mirrored]),
+        torch.cat([previous, previous.flip(2)]),
+    )
 
 
 def _resize(images: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
