@@ -46,7 +46,7 @@ def test_train_takes_the_recipe_of_the_task(tmp_path, capsys):
     network, header = load_network(tmp_path / "a" / "model.safetensors")
     assert (network.config.width, network.config.sizes) == (6, (3, 5))
     history = header["history"]
-    assert history["task"] == {"name": "tiny", "options": {"noise": 0.1}}
+    assert history["task"] == {"name": "tiny", "options": {"size": 16, "noise": 0.1}}  # the size is the network's
     assert (history["data"], history["split"]) == ("squares", "train")
     assert {"epochs": 1, "batch_size": 2, "learning_rate": 1e-2}.items() <= history["training"].items()
     assert "dice" in history["figures"]
@@ -130,7 +130,7 @@ def test_clicks_are_counted_where_a_network_takes_them(tmp_path, capsys):
     ("options", "message"),
     [
         (["--zoom", 0.5], "--zoom belongs to training with clicks; tiny has them with --network-option clicks=true"),
-        (["--task-option", "speed=3"], "task tiny has no option 'speed'; there are: noise, threshold"),
+        (["--task-option", "speed=3"], "task tiny has no option 'speed'; there are: noise, size, threshold"),
         (["--task-option", "speed"], "train: --task-option must be NAME=VALUE, got 'speed'"),
         (["--network-option", "depth=3"], "train: tiny has no network option 'depth'; there are: input_size, width, "),
         (["--weight", "scalar"], "train: tiny has no network option 'weight'"),
