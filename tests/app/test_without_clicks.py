@@ -8,6 +8,7 @@ import torch
 from tiny_system import SquaresTask, Tiny
 
 from activefreq.app.command_line import main
+from activefreq.app.networks import _with_options
 from activefreq.app.options import value
 from activefreq.models import FreqFormer, load_network, save_network
 from activefreq.predictor import load
@@ -73,6 +74,18 @@ def test_a_network_learns_clicks_from_where_it_is(trained, tmp_path):
     torch.testing.assert_close(after(image), before(image), rtol=0, atol=1e-2)  # kept at half precision
     assert after.config.clicks
     assert after.further is not None
+
+
+def test_no_weight_is_lost_where_clicks_are_new():
+    class Renaming(Tiny):
+        def __init__(self, config=None, **settings):
+            super().__init__(config, **settings)
+            if self.config.clicks:
+                self.stem = self.first
+                del self.first
+
+    with pytest.raises(ValueError, match=r"Renaming with clicks=true has no place for first\.bias of --start-from"):
+        _with_options(Renaming(), {"clicks": True}, small=False)
 
 
 def test_evaluate_scores_what_has_no_clicks(trained, tmp_path, capsys):
