@@ -93,7 +93,7 @@ class FreqMedCLIPConfig:
     frequency: bool = True
     """False: the semantic stream alone (the paper's baseline has film=False and adapter="none" too)."""
     clicks: bool = False
-    """Take six channels: previous mask and click maps enter both streams beside the image."""
+    """Take six channels too: previous mask and click maps enter both streams beside the image."""
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> FreqMedCLIPConfig:
@@ -284,13 +284,14 @@ class FreqMedCLIP(nn.Module):
     def all_logits(self, x: torch.Tensor, phrases: Sequence[str] | TextFeatures | None = None) -> FreqMedCLIPLogits:
         """The answer and both branches', for deep supervision. Arguments and errors as of `forward`."""
         config = self.config
-        channels = 6 if config.clicks else 3
-        if x.dim() != 4 or x.shape[1] != channels:
-            raise ValueError(f"FreqMedCLIP: x must have shape (B, {channels}, H, W), got {tuple(x.shape)}")
+        channels = (3, 6) if config.clicks else (3,)
+        if x.dim() != 4 or x.shape[1] not in channels:
+            wanted = " or ".join(map(str, channels))
+            raise ValueError(f"FreqMedCLIP: x must have shape (B, {wanted}, H, W), got {tuple(x.shape)}")
         size, side = x.shape[-2:], (config.input_size, config.input_size)
         x = _resized(x, side)
         text = self._features(phrases, x.shape[0])
-        image, further = x[:, :3], x[:, 3:] if config.clicks else None
+        image, further = x[:, :3], x[:, 3:] if x.shape[1] == 6 else None
         semantic: list[torch.Tensor] = []  # coarse to fine, as the decoders climb
         frequency: list[torch.Tensor] = []
         if self.vision is not None and self.pyramid is not None:
@@ -321,7 +322,7 @@ class FreqMedCLIP(nn.Module):
 
         Args:
             x: (B, 3, H, W) of any size, normalised by ImageNet's figures (`models.network_input.normalise`); with
-                `clicks` (B, 6, H, W), as `models.network_input.network_input` makes it.
+                `clicks` also (B, 6, H, W), as `models.network_input.network_input` makes it.
             phrases: one per image, as text or as `encode_text` answered; None: the configuration's phrase for all.
 
         Returns:
