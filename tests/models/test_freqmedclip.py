@@ -4,7 +4,15 @@ import pytest
 import torch
 from transformers import BertConfig, BertModel, BertTokenizer, ViTConfig, ViTModel
 
+import activefreq as af
+from activefreq.data.phantom import Phantom
+from activefreq.models.catalogue import network_name
+from activefreq.models.checkpoint import load_network, save_network
 from activefreq.models.freqmedclip import FreqMedCLIP, FreqMedCLIPConfig
+from activefreq.training.chance import Chance
+from activefreq.training.configuration import TrainingConfig
+from activefreq.training.pixels import load_pixels
+from activefreq.training.steps import CoarseStep
 
 TINY = {
     "input_size": 32,
@@ -132,12 +140,18 @@ def test_clicks_start_silent():
 
 def test_checkpoint_holds_random_backbones(tmp_path):
     network = tiny().eval()
-    torch.save(network.state_dict(), tmp_path / "state.pt")
+    save_network(tmp_path / "model.safetensors", network, {})
     torch.manual_seed(1)
-    again = FreqMedCLIP(FreqMedCLIPConfig.from_dict(json.loads(json.dumps(network.config.__dict__)))).eval()
-    again.load_state_dict(torch.load(tmp_path / "state.pt"))
+    again, header = load_network(tmp_path / "model.safetensors")
+    assert header["model"] == "freqmedclip"
+    assert again.config == network.config
     x = torch.randn(1, 3, 32, 32)
     assert torch.equal(again(x, ["a polyp"]), network(x, ["a polyp"]))
+
+
+def test_config_survives_json():
+    config = FreqMedCLIPConfig(adapter="film", pyramid=(8, 8, 8, 8))
+    assert FreqMedCLIPConfig.from_dict(json.loads(json.dumps(config.__dict__))) == config
 
 
 @pytest.fixture(scope="module")
@@ -185,3 +199,24 @@ def test_bad_input_is_refused():
         tiny(pyramid=(8, 8))
     with pytest.raises(ValueError, match=r"unknown keys \['colour'\]"):
         FreqMedCLIPConfig.from_dict({"colour": 1})
+
+
+def test_click_training_and_the_predictor_serve_it(tmp_path):
+    """With `clicks` it is trained and counted as FreqFormer is."""
+    network = tiny(clicks=True, phrase="a drawn skin lesion")
+    images, masks = load_pixels(Phantom("train", limit=2), 32)
+    step = CoarseStep(network.train(), TrainingConfig(iterations=1))
+    step(images.float() / 255, masks, Chance(torch.Generator().manual_seed(0), 2)).backward()
+    assert network.frequency.further.weight.grad.any()
+    assert network.vision.further.weight.grad.any()
+    save_network(tmp_path / "model.safetensors", network, {})
+    result = af.evaluate(af.load(tmp_path / "model.safetensors"), Phantom("test", limit=2), max_clicks=2)
+    assert result.ious.shape == (2, 2)
+    save_network(tmp_path / "other.safetensors", tiny(), {})
+    with pytest.raises(ValueError, match="freqmedclip network that takes no clicks"):
+        af.load(tmp_path / "other.safetensors")
+
+
+def test_public_names():
+    assert af.models.FreqMedCLIP is FreqMedCLIP
+    assert network_name(tiny()) == "freqmedclip"
