@@ -26,7 +26,7 @@ from activefreq.models.freqmedclip import FreqMedCLIP
 from activefreq.models.network_input import normalise
 from activefreq.nn.enlarge import enlarge
 from activefreq.tasks.interface import Answer
-from activefreq.tasks.phrases import phrase_table
+from activefreq.tasks.phrases import Phrases, phrase_table
 
 __all__ = ["FreqMedCLIPTask", "PhrasedImage", "PhrasedImages", "dice_loss"]
 
@@ -98,7 +98,8 @@ class FreqMedCLIPTask:
 
     Args:
         size: side in pixels at which images are trained on and shown to the network, its `input_size`.
-        phrases: of data sets that `activefreq.tasks.phrases.PHRASES` lacks: name → phrase or phrases.
+        phrases: of data sets that `activefreq.tasks.phrases.PHRASES` lacks: one or several, or a mapping from the
+            name of a data set.
         wrong: share of the training images that meet a phrase of another set and an empty target.
         phrase: what is asked at scoring: "right" the first phrase of an image's own set, "wrong" that of another set,
             or any phrase, asked of every image. The target stays the image's mask.
@@ -125,7 +126,7 @@ class FreqMedCLIPTask:
     def __init__(
         self,
         size: int = 224,
-        phrases: Mapping[str, str | Sequence[str]] | None = None,
+        phrases: Phrases | Mapping[str, Phrases] | None = None,
         wrong: float = 0.25,
         phrase: str = "right",
         deep_supervision: float = 0.4,
@@ -160,12 +161,7 @@ class FreqMedCLIPTask:
         options = {"objects": "merged", **reading}
         sets = [open_dataset(path.strip(), split=split, limit=limit, **options) for path in str(data).split(",")]
         for dataset in sets:
-            if dataset.name not in self.phrases:
-                there_are = ", ".join(self.phrases)
-                raise ValueError(
-                    f"freqmedclip has no phrase for the data set {dataset.name!r}, only for {there_are}; "
-                    f'the task option phrases={{"{dataset.name}": ["…"]}} gives it some'
-                )
+            self._named(dataset.name)
         return PhrasedImages(sets, sets[0].split, balanced)
 
     def batch(self, items: list[PhrasedImage], generator: torch.Generator) -> dict[str, torch.Tensor]:
@@ -179,7 +175,8 @@ class FreqMedCLIPTask:
         for item in items:
             image, mask = self._pixels(item)
             wrong = bool(torch.rand((), generator=generator) < self.wrong)
-            choice = [row for name, span in self._rows.items() if (name != item.source) == wrong for row in span]
+            own = self._named(item.source)
+            choice = [row for name, span in self._rows.items() if (name != own) == wrong for row in span]
             rows.append(choice[int(torch.randint(len(choice), (), generator=generator))])
             image, mask = _augment(image, mask, generator)
             pixels.append(image)
@@ -215,11 +212,23 @@ class FreqMedCLIPTask:
 
     def asked(self, source: str) -> str:
         """The phrase that an image of a data set is scored under."""
+        own = self._named(source)
         if self.phrase == "right":
-            return self.phrases[source][0]
+            return self.phrases[own][0]
         if self.phrase == "wrong":
-            return next(phrases[0] for name, phrases in self.phrases.items() if name != source)
+            return next(phrases[0] for name, phrases in self.phrases.items() if name != own)
         return self.phrase
+
+    def _named(self, source: str) -> str:
+        """The name under which the phrases of a data set stand."""
+        if source in self.phrases:
+            return source
+        if "" in self.phrases:
+            return ""
+        raise ValueError(
+            f"freqmedclip has no phrase for the data set {source!r}, only for {', '.join(self.phrases)}; "
+            'the task option phrases="the object" gives it one'
+        )
 
     def answers(self, network: nn.Module, item: PhrasedImage) -> Iterator[Answer]:
         """The mask under the asked phrase, at the image's own size."""

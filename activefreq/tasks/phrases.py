@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-__all__ = ["PHRASES", "phrase_table"]
+__all__ = ["PHRASES", "Phrases", "phrase_table"]
 
 PHRASES: dict[str, tuple[str, ...]] = {
     "isic2017": (
@@ -26,17 +26,25 @@ PHRASES: dict[str, tuple[str, ...]] = {
 }
 """Phrases by the name of a data set (`Dataset.name`)."""
 
+Phrases = str | Sequence[str]
 
-def phrase_table(further: Mapping[str, str | Sequence[str]] | None = None) -> dict[str, tuple[str, ...]]:
-    """`PHRASES` with those of further data sets, which replace what they name.
+
+def phrase_table(further: Phrases | Mapping[str, Phrases] | None = None) -> dict[str, tuple[str, ...]]:
+    """`PHRASES` and further ones.
+
+    Args:
+        further: phrases by the name of a data set, which replace what they name; or phrases alone, which stand under
+            "" for whatever data set has none.
 
     Raises:
         ValueError: a data set without a phrase, or an empty phrase.
     """
     table = dict(PHRASES)
-    for name, phrases in (further or {}).items():
+    if further is None:
+        return table
+    for name, phrases in (further if isinstance(further, Mapping) else {"": further}).items():
         several = (phrases,) if isinstance(phrases, str) else tuple(phrases)
         if not several or not all(isinstance(phrase, str) and phrase.strip() for phrase in several):
-            raise ValueError(f"phrases of {name!r} must be one or more that are not empty, got {phrases!r}")
+            raise ValueError(f"phrases{name and ' of ' + name} must be one or more that are not empty, got {phrases!r}")
         table[name] = several
     return table

@@ -126,6 +126,9 @@ def test_what_is_asked():
     assert make_task("freqmedclip", phrase="wrong").asked("isic2017") == PHRASES["cvc_clinicdb_612"][0]
     assert make_task("freqmedclip", phrase="wrong").asked("cvc_clinicdb_612") == PHRASES["isic2017"][0]
     assert make_task("freqmedclip", phrase="a mole").asked("cvc_clinicdb_612") == "a mole"
+    named = make_task("freqmedclip", phrases=["the liver", "a liver"])
+    assert named.asked("livers") == "the liver"
+    assert named.asked("isic2017") == PHRASES["isic2017"][0]
 
 
 def test_a_batch_pairs_images_with_phrases():
@@ -197,7 +200,7 @@ def test_bad_input_is_refused(tmp_path):
         make_task("freqmedclip", wrong=2)
     with pytest.raises(ValueError, match="phrase must be right, wrong or a phrase, got an empty one"):
         make_task("freqmedclip", phrase=" ")
-    with pytest.raises(ValueError, match="phrases of 'disks' must be one or more that are not empty"):
+    with pytest.raises(ValueError, match="phrases of disks must be one or more that are not empty"):
         make_task("freqmedclip", phrases={"disks": []})
     with pytest.raises(FileNotFoundError, match="nowhere"):
         make_task("freqmedclip").items(str(tmp_path / "nowhere"), "val")
