@@ -9,7 +9,6 @@ that the paper counts. From 112 to 224 the branch logits are enlarged before the
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -21,8 +20,10 @@ from activefreq.models.network_input import IMAGE_DEVIATION, IMAGE_MEAN
 from activefreq.nn.adapted_transformer import AdaptedTransformer
 from activefreq.nn.enlarge import enlarge
 from activefreq.nn.feature_bridge import FeatureBridge
+from activefreq.nn.feature_pyramid import FeaturePyramid
 from activefreq.nn.haar_convnext import HaarConvNeXt
-from activefreq.nn.text_conditioning import FiLM, TextFeatures
+from activefreq.nn.text_conditioning import TextFeatures
+from activefreq.nn.text_decoder import TextDecoder
 from activefreq.nn.text_encoder import TextEncoder
 
 __all__ = ["FreqMedCLIP", "FreqMedCLIPConfig", "FreqMedCLIPLogits"]
@@ -149,7 +150,7 @@ class FreqMedCLIP(nn.Module):
         self.text = TextEncoder(config.text, config.text_width, config.text_layers, config.text_heads)
         told = self.text.width if config.film else 0
         self.vision: AdaptedTransformer | None = None
-        self.pyramid: Pyramid | None = None
+        self.pyramid: FeaturePyramid | None = None
         self.frequency: HaarConvNeXt | None = None
         self.bridge: FeatureBridge | None = None
         if config.semantic:
@@ -165,7 +166,7 @@ class FreqMedCLIP(nn.Module):
                 config.adapter_width,
                 further=further,
             )
-            self.pyramid = Pyramid(self.vision.width, config.pyramid)
+            self.pyramid = FeaturePyramid(self.vision.width, config.pyramid)
         if config.frequency:
             self.frequency = HaarConvNeXt(
                 config.frequency_widths, config.frequency_depths, further, config.drop_path, config.convnext
@@ -188,13 +189,13 @@ class FreqMedCLIP(nn.Module):
                 if config.semantic
                 else (config.frequency_widths[-1], frequency_skips)
             )
-            self.decoders.append(Decoder(bottleneck, skips, stages, told))
+            self.decoders.append(TextDecoder(bottleneck, skips, stages, told))
         elif config.dual_decoder:
-            self.decoders.append(Decoder(config.bridge_width, semantic_skips, stages, told))
-            self.decoders.append(Decoder(config.bridge_width, frequency_skips, stages, told))
+            self.decoders.append(TextDecoder(config.bridge_width, semantic_skips, stages, told))
+            self.decoders.append(TextDecoder(config.bridge_width, frequency_skips, stages, told))
         else:
             both = tuple(a + b for a, b in zip(semantic_skips, frequency_skips, strict=True))
-            self.decoders.append(Decoder(2 * config.bridge_width, both, stages, told))
+            self.decoders.append(TextDecoder(2 * config.bridge_width, both, stages, told))
         self.heads = nn.ModuleList(nn.Conv2d(stages[-1], 1, 1) for _ in self.decoders)
         self.fusion: nn.Module | None = None
         if len(self.decoders) == 2:
@@ -332,69 +333,6 @@ class FreqMedCLIP(nn.Module):
             ValueError: another shape, or another number of phrases.
         """
         return self.all_logits(x, phrases).fused
-
-
-class Pyramid(nn.Module):
-    """Four maps of one resolution → four levels, each twice as fine as the one before (Eq. 7).
-
-    S_1 = φ(U_12), S_k+1 = φ(Up(S_k) + ψ(U)): ψ a 1×1 convolution, enlarged to the level; φ a 3×3 convolution block.
-
-    Args:
-        channels: of the maps.
-        widths: C_1 to C_4.
-    """
-
-    def __init__(self, channels: int, widths: tuple[int, ...]) -> None:
-        super().__init__()
-        self.align = nn.ModuleList(nn.Conv2d(channels, width, 1) for width in widths[:-1])
-        self.refine = nn.ModuleList(
-            _conv_block(before, after) for before, after in zip((channels, *widths), widths, strict=False)
-        )
-
-    def forward(self, maps: list[torch.Tensor]) -> list[torch.Tensor]:
-        """Maps (B, channels, h, w), shallow to deep → S_1 to S_4, (B, C_k, 2^(k-1) h, 2^(k-1) w)."""
-        deepest, *others = maps[::-1]
-        levels = [self.refine[0](deepest)]
-        for features, align, refine in zip(others, self.align, self.refine[1:], strict=True):
-            size = [2 * side for side in levels[-1].shape[-2:]]
-            levels.append(refine(enlarge(levels[-1], size) + enlarge(align(features), size)))
-        return levels
-
-
-class Decoder(nn.Module):
-    """From a bottleneck at stride 16 to stride 2 (Eq. 13 and 15 to 17).
-
-    Each stage enlarges by two, joins the skip of that resolution, convolves twice and hears the phrase.
-
-    Args:
-        channels: of the bottleneck.
-        skips: channels of the skips, coarse to fine.
-        widths: channels of the stages.
-        text_channels: of the phrase; 0: the stages do not hear it.
-    """
-
-    def __init__(self, channels: int, skips: tuple[int, ...], widths: tuple[int, ...], text_channels: int) -> None:
-        super().__init__()
-        self.blocks = nn.ModuleList(
-            nn.Sequential(_conv_block(before + skip, width), _conv_block(width, width))
-            for before, skip, width in zip((channels, *widths), skips, widths, strict=False)
-        )
-        self.film = nn.ModuleList(FiLM(width, text_channels) for width in widths if text_channels)
-
-    def forward(self, x: torch.Tensor, skips: list[torch.Tensor], pooled: torch.Tensor) -> torch.Tensor:
-        """(B, channels, h, w) and skips at 2, 4 and 8 times its size → (B, widths[-1], 8 h, 8 w)."""
-        for number, (block, skip) in enumerate(zip(self.blocks, skips, strict=True)):
-            x = block(torch.cat([enlarge(x, skip.shape[-2:]), skip], dim=1))
-            if self.film:
-                x = self.film[number](x, pooled)
-        return x
-
-
-def _conv_block(before: int, after: int) -> nn.Sequential:
-    """3×3 convolution, group norm, ReLU."""
-    return nn.Sequential(
-        nn.Conv2d(before, after, 3, padding=1, bias=False), nn.GroupNorm(math.gcd(8, after), after), nn.ReLU()
-    )
 
 
 def _resized(x: torch.Tensor, size: Sequence[int]) -> torch.Tensor:

@@ -43,7 +43,7 @@ def hashed_words(phrases: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def open_backbone(source: str, part: str) -> nn.Module:
-    """The vision or text transformer of a model on the hub or in a folder.
+    """The vision or text transformer of a model on the hub or in a folder, in float32 whatever it was stored in.
 
     Args:
         source: a CLIP-like model (its half is taken), or one that is only a vision or text transformer: ViT, BERT.
@@ -55,7 +55,8 @@ def open_backbone(source: str, part: str) -> nn.Module:
     kind = AutoConfig.from_pretrained(source).model_type
     settings: dict[str, Any] = {"add_pooling_layer": False} if kind in ("bert", "roberta", "vit") else {}
     model: nn.Module = AutoModel.from_pretrained(source, **settings)
-    return getattr(model, part, model)
+    half: nn.Module = getattr(model, part, model)
+    return half.float()
 
 
 class TextEncoder(nn.Module):

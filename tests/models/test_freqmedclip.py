@@ -1,4 +1,6 @@
 import json
+import re
+from pathlib import Path
 
 import pytest
 import torch
@@ -220,3 +222,11 @@ def test_click_training_and_the_predictor_serve_it(tmp_path):
 def test_public_names():
     assert af.models.FreqMedCLIP is FreqMedCLIP
     assert network_name(tiny()) == "freqmedclip"
+
+
+def test_the_documents_example_runs():
+    page = Path(__file__).parents[2] / "docs" / "freqmedclip.md"
+    example = re.search(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)[1]
+    names = {}
+    exec(compile(example, page.name, "exec"), names)
+    assert names["logits"].shape == names["semantic"].shape == (2, 1, 300, 200)
