@@ -22,7 +22,8 @@ def train(
     model: Annotated[
         str | None,
         typer.Option(
-            help="freqformer, if nothing is said; frequency-disentangled; freqmedclip; hfsti-net",
+            help="freqformer, frequency-disentangled, freqmedclip or hfsti-net",
+            show_default="freqformer, or what --start-from holds",
             rich_help_panel=NETWORK,
         ),
     ] = None,
@@ -38,7 +39,9 @@ def train(
     input_size: Annotated[
         int | None,
         typer.Option(
-            help="side in pixels of the finished predictor's input; 224 for a new freqformer", rich_help_panel=NETWORK
+            help="side in pixels of the finished predictor's input",
+            show_default="224, freqformer's",
+            rich_help_panel=NETWORK,
         ),
     ] = None,
     weight: Annotated[
@@ -67,53 +70,66 @@ def train(
     masks: Annotated[str | None, typer.Option(help="folder of masks, where it is not masks/")] = None,
     ignore: Annotated[int | None, typer.Option(help="mask value that takes no part, for example 128")] = None,
     limit: Annotated[int | None, typer.Option(help="train on the first N objects, volumes, …")] = None,
-    epochs: Annotated[int | None, typer.Option(help="passes over the data; 120, or the task's own")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="images per step; 16, or the task's own")] = None,
+    epochs: Annotated[int | None, typer.Option(help="passes over the data", show_default="120; the task's")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="images per step", show_default="16; the task's")] = None,
     learning_rate: Annotated[
         float | None,
-        typer.Option(help="5e-5, the paper's for a warm start (5e-4 from nothing), or the task's own"),
+        typer.Option(help="5e-5 is the paper's, for a warm start; 5e-4 from nothing", show_default="5e-5; the task's"),
     ] = None,
     schedule: Annotated[
         str | None,
-        typer.Option(help="step: a tenth after --step-epoch; cosine; constant (without clicks). step, or the task's"),
+        typer.Option(
+            help="step: a tenth after --step-epoch (the paper's); cosine; constant, without clicks",
+            show_default="step; the task's",
+        ),
     ] = None,
-    step_epoch: Annotated[int | None, typer.Option(help="where the step schedule falls; 50")] = None,
-    optimizer: Annotated[str | None, typer.Option(help="adamw or adam; adamw, or the task's own")] = None,
-    weight_decay: Annotated[float | None, typer.Option(help="0, or the task's own")] = None,
+    step_epoch: Annotated[
+        int | None, typer.Option(help="where the step schedule falls", show_default="50; the task's")
+    ] = None,
+    optimizer: Annotated[str | None, typer.Option(help="adamw or adam", show_default="adamw; the task's")] = None,
+    weight_decay: Annotated[float | None, typer.Option(help="of the optimiser", show_default="0; the task's")] = None,
     average: Annotated[
         float | None, typer.Option(help="decay of the weights' running mean, for example 0.999; 0: none")
     ] = None,
     autocast: Annotated[bool | None, typer.Option(help="bfloat16 in the forward pass")] = None,
-    validate_every: Annotated[int | None, typer.Option(help="epochs between validations; 0 never; 10")] = None,
+    validate_every: Annotated[
+        int | None, typer.Option(help="epochs between validations; 0 never", show_default="10; the task's")
+    ] = None,
     stage: Annotated[
         str | None,
         typer.Option(
             help="coarse: the network; refine: its refine layer, the rest frozen; both: together",
+            show_default="coarse",
             rich_help_panel=CLICKS,
         ),
     ] = None,
     crop: Annotated[
         int | None,
         typer.Option(
-            help="side in pixels of the training images, 224; refinement gains from more than the input's",
+            help="side in pixels of the training images; refinement gains from more than the input's",
+            show_default="224",
             rich_help_panel=CLICKS,
         ),
     ] = None,
     zoom: Annotated[
         float | None,
-        typer.Option(help="share of the images that are cropped around the object; 0", rich_help_panel=CLICKS),
+        typer.Option(
+            help="share of the images that are cropped around the object", show_default="0", rich_help_panel=CLICKS
+        ),
     ] = None,
     click_decay: Annotated[
         float | None,
-        typer.Option(help="how fast the number of initial clicks falls off; 0.8", rich_help_panel=CLICKS),
+        typer.Option(
+            help="how fast the number of initial clicks falls off", show_default="0.8", rich_help_panel=CLICKS
+        ),
     ] = None,
     dice_weight: Annotated[
         float | None,
-        typer.Option(help="weight of the Dice loss beside the focal loss; 1", rich_help_panel=CLICKS),
+        typer.Option(help="weight of the Dice loss beside the focal loss", show_default="1", rich_help_panel=CLICKS),
     ] = None,
     correct_weight: Annotated[
         float | None,
-        typer.Option(help="loss weight of regions that are already right; 1", rich_help_panel=CLICKS),
+        typer.Option(help="loss weight of regions that are already right", show_default="1", rich_help_panel=CLICKS),
     ] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")] = "cpu",
     threads: Annotated[
@@ -126,7 +142,8 @@ def train(
 
     Every epoch leaves a checkpoint, so a run that was stopped goes on with --resume. The best validated weights are
     in OUT/model.safetensors, ready for `activefreq evaluate --model OUT`. Curves: tensorboard --logdir OUT.
-    freqmedclip and hfsti-net learn to take clicks with --network-option clicks=true.
+    freqmedclip and hfsti-net learn to take clicks with --network-option clicks=true. Of two defaults the second, that
+    of the network's task, holds without clicks.
 
     \b
     Examples:
