@@ -15,12 +15,17 @@ from statistics import mean, stdev
 from typing import Any
 
 from activefreq.evaluation.bootstrap import Interval
-from bench import selection_tables, speed_tables
+from bench import freqmedclip_tables, selection_tables, speed_tables
 from bench.ablation_tables import ablation
 from bench.speed_tables import markdown, stored
 
 ROOT = Path(__file__).parent.parent
-PAGES = (ROOT / "README.md", ROOT / "bench" / "README.md", ROOT / "bench" / "RESULTS.md")
+PAGES = (
+    ROOT / "README.md",
+    ROOT / "bench" / "README.md",
+    ROOT / "bench" / "RESULTS.md",
+    ROOT / "docs" / "freqmedclip.md",
+)
 
 
 def isic2017(split: str = "test") -> str:
@@ -155,6 +160,9 @@ TABLES: dict[str, Callable[[], str]] = {
     "profile": speed_tables.profile,
     "threads": speed_tables.threads,
     "overhead": speed_tables.overhead,
+    "freqmedclip-scores": freqmedclip_tables.scores,
+    "freqmedclip-ablations": freqmedclip_tables.ablations,
+    "freqmedclip-cost": freqmedclip_tables.cost,
 }
 
 

@@ -8,13 +8,13 @@ import torch
 
 from activefreq import ops
 
-__all__ = ["CLICK_RADIUS", "network_input", "normalise"]
+__all__ = ["CLICK_RADIUS", "IMAGE_DEVIATION", "IMAGE_MEAN", "network_input", "normalise"]
 
 CLICK_RADIUS = 5.0
 """Radius of a click's disk, in pixels of the network's input."""
 
-_MEAN = (0.485, 0.456, 0.406)
-_DEVIATION = (0.229, 0.224, 0.225)
+IMAGE_MEAN = (0.485, 0.456, 0.406)
+IMAGE_DEVIATION = (0.229, 0.224, 0.225)
 
 
 def normalise(images: torch.Tensor) -> torch.Tensor:
@@ -27,7 +27,7 @@ def normalise(images: torch.Tensor) -> torch.Tensor:
 def _figures(dtype: torch.dtype, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
     """Mean and deviation, (1, 3, 1, 1) each."""
     with torch.inference_mode(False):  # training may meet what an evaluation left here
-        mean, deviation = (torch.tensor(values, dtype=dtype, device=device) for values in (_MEAN, _DEVIATION))
+        mean, deviation = (torch.tensor(values, dtype=dtype, device=device) for values in (IMAGE_MEAN, IMAGE_DEVIATION))
         return mean.view(1, 3, 1, 1), deviation.view(1, 3, 1, 1)
 
 
