@@ -1,0 +1,2 @@
+"""draft"""
+from activefreq.reference.rfft2 import rfft2, irfft2
