@@ -9,7 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from activefreq import acselect, evaluation, nn, ops, reference
+    from activefreq import acselect, evaluation, models, nn, ops, reference
     from activefreq.evaluation import Evaluation, evaluate
     from activefreq.models.freqformer import FreqFormer
     from activefreq.nn import FreqBlock, FreqModule, GlobalFilter
@@ -28,6 +28,7 @@ __all__ = [
     "evaluate",
     "evaluation",
     "load",
+    "models",
     "nn",
     "ops",
     "reference",

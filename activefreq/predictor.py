@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 from activefreq.crops import (
     clicks_within,
@@ -22,6 +23,7 @@ from activefreq.crops import (
     whole_boxes,
 )
 from activefreq.editing import monotone, progressive_merge
+from activefreq.models.catalogue import network_name, takes_clicks
 from activefreq.models.checkpoint import load_network
 from activefreq.models.cost import network_cost, refine_macs
 from activefreq.models.freqformer import FreqFormer
@@ -29,7 +31,7 @@ from activefreq.models.network_input import network_input
 from activefreq.models.refinement import refine
 from activefreq.steps import Steps
 
-__all__ = ["FreqFormerPredictor", "Predictor", "Steps", "available_weights", "load"]
+__all__ = ["FreqFormerPredictor", "Predictor", "Steps", "available_weights", "find_weights", "load"]
 
 
 class Predictor(Protocol):
@@ -55,28 +57,28 @@ class Predictor(Protocol):
 
 
 class FreqFormerPredictor:
-    """A FreqFormer behind the predictor's call.
+    """A FreqFormer, or another network that takes its six channels, behind the predictor's call.
 
     Images, or crops of them, are resized to the network's input size, clicks move with them and keep fractional
     centres; logits are brought back to the image's size before the sigmoid. Each image has its own crops; nothing is
     remembered between calls, and the answer for an image does not depend on the others (but for rounding).
 
     Args:
-        network: set to eval mode.
+        network: set to eval mode. One that is no FreqFormer has `config.input_size`, takes (B, 6, H, W) as
+            `network_input` makes it and answers (B, 1, H, W) logits; it has no refine layer.
         name: shown in tables and reports.
         history: how the weights came to be, from the checkpoint.
         input_size: side in pixels that images are resized to; None: the network's own.
         steps: what is done around the network.
 
     Attributes:
-        capturable: True, see `Predictor`. Set it to False to have `evaluate` run clicks part by part on CUDA too.
+        capturable: True for a FreqFormer, see `Predictor`. Set it to False to have `evaluate` run clicks part by part
+            on CUDA too.
     """
-
-    capturable = True
 
     def __init__(
         self,
-        network: FreqFormer,
+        network: nn.Module,
         name: str = "freqformer",
         history: dict[str, Any] | None = None,
         input_size: int | None = None,
@@ -85,13 +87,21 @@ class FreqFormerPredictor:
         self.network = network.eval()
         self.name = name
         self.history = history or {}
-        self.input_size = input_size or network.config.input_size
+        config: Any = network.config
+        self.input_size: int = input_size or config.input_size
         self.steps = steps or Steps()
+        self.capturable = isinstance(network, FreqFormer)
 
     @property
     def device(self) -> torch.device:
         """Where the network is."""
         return next(self.network.parameters()).device
+
+    @property
+    def _two_stages(self) -> FreqFormer | None:
+        """The network, where it has a refine layer."""
+        network = self.network
+        return network if isinstance(network, FreqFormer) and network.refine_layer is not None else None
 
     def to(self, device: torch.device | str) -> FreqFormerPredictor:
         """Move the network."""
@@ -105,10 +115,9 @@ class FreqFormerPredictor:
         images, clicks, previous = (t.to(self.device) for t in (images, clicks, previous))
         images, previous = images.to(torch.float32), previous.to(torch.float32)
         steps = self.steps
-        refines = steps.refine and self.network.refine_layer is not None
         focus: torch.Tensor | None = None
-        if steps.target_crop or refines:
-            answer, focus = self._crops(images, clicks, previous, refines)
+        if steps.target_crop or (steps.refine and self._two_stages):
+            answer, focus = self._crops(images, clicks, previous)
         else:
             answer = self._whole_image(images, clicks, previous)
         if steps.keep_outside_from is not None:
@@ -134,7 +143,7 @@ class FreqFormerPredictor:
         return _resize(logits.float(), (height, width)).squeeze(1).sigmoid()
 
     def _crops(
-        self, images: torch.Tensor, clicks: torch.Tensor, previous: torch.Tensor, refines: bool
+        self, images: torch.Tensor, clicks: torch.Tensor, previous: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Target crop, network, focus crop, refine layer, each put back where it was cut; also the focus boxes."""
         steps, shape, side = self.steps, images.shape[-2:], self.input_size
@@ -145,15 +154,22 @@ class FreqFormerPredictor:
         samples = max(1, round(max(shape) / side))
         small = crop(torch.cat([images, previous.unsqueeze(1)], dim=1), frames, (side, side), samples)
         x = network_input(small[:, :3], clicks_within(clicks, frames, (side, side)), small[:, 3])
-        features, logits = self.network.features_and_logits(x)
+        features, logits = self._features_and_logits(x)
         placed, inside = place(logits.float(), frames, shape)
         answer = torch.where(inside, placed.squeeze(1).sigmoid(), previous)
         focus = self._focus(previous, answer, clicks, frames)
-        if refines:
-            redrawn = refine(self.network, images, clicks, features, logits, focus, frames, side).logits
+        if steps.refine and self._two_stages:
+            redrawn = refine(self._two_stages, images, clicks, features, logits, focus, frames, side).logits
             placed, inside = place(redrawn, focus, shape)
             answer = torch.where(inside, placed.squeeze(1).sigmoid(), answer)
         return answer, focus
+
+    def _features_and_logits(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """A FreqFormer's, at a quarter of the resolution; of another network the logits, at full, twice."""
+        if isinstance(self.network, FreqFormer):
+            return self.network.features_and_logits(x)
+        logits = self.network(x)
+        return logits, logits
 
     def _focus(
         self,
@@ -176,8 +192,10 @@ class FreqFormerPredictor:
     def describe(self) -> dict[str, Any]:
         """Name, cost, input size and history, for an evaluation's records."""
         cost = network_cost(self.network, (self.input_size, self.input_size))
-        layer = self.network.refine_layer if self.steps.refine else None
-        second = 0.0 if layer is None else refine_macs(layer, self.network.config.decoder_width, self.input_size)
+        second = 0.0
+        if self.steps.refine and self._two_stages and self._two_stages.refine_layer:
+            layer, features = self._two_stages.refine_layer, self._two_stages.config.decoder_width
+            second = refine_macs(layer, features, self.input_size)
         return {
             "name": self.name,
             "parameters": cost.parameters,
@@ -235,14 +253,20 @@ def load(
         steps: what is done around the network; None is `Steps()`.
 
     Raises:
-        ValueError: none of these; the message lists the names there are.
+        ValueError: none of these; the message lists the names there are. Also a network that takes no clicks.
     """
-    path, name = _resolve(model)
+    path, name = find_weights(model)
     network, header = load_network(path)
+    if not takes_clicks(network):
+        raise ValueError(
+            f"load: {name} holds a {network_name(network)} network that takes no clicks, so it makes no predictor; "
+            f"activefreq.models.load_network({str(path)!r}) gives the network, and `activefreq evaluate` scores it"
+        )
     return FreqFormerPredictor(network, name, header.get("history"), steps=steps).to(device or "cpu")
 
 
-def _resolve(model: str | Path) -> tuple[Path, str]:
+def find_weights(model: str | Path) -> tuple[Path, str]:
+    """The file that `load` would load, and the name it would have; arguments and errors as there."""
     named = available_weights()
     if str(model) in named:
         return named[str(model)], str(model)

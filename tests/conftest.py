@@ -39,3 +39,13 @@ def cuda(request):
     if request.config.getoption("--require-cuda"):
         pytest.fail(message)
     pytest.skip(message)
+
+
+@pytest.fixture
+def tiny_system(monkeypatch):
+    """Make the network and the task of `tiny_system.py` known under the name "tiny"."""
+    from activefreq.models.catalogue import NETWORKS
+    from activefreq.tasks import TASKS
+
+    monkeypatch.setitem(NETWORKS, "tiny", "tiny_system:Tiny")
+    monkeypatch.setitem(TASKS, "tiny", "tiny_system:SquaresTask")

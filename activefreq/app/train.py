@@ -134,6 +134,8 @@ def train(
     }
     if start_from:
         before = load(start_from)
+        if not isinstance(before.network, FreqFormer):
+            raise ValueError(f"train: --start-from {start_from} holds no freqformer")
         network, history["started_from"] = before.network, before.history
         for name, value in own.items():
             if getattr(network.config, name) != value:

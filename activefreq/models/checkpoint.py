@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import tempfile
@@ -12,8 +11,9 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+from torch import nn
 
-from activefreq.models.freqformer import FreqFormer, FreqFormerConfig
+from activefreq.models.catalogue import NETWORKS, config_class, configuration, network_class, network_name
 
 __all__ = ["load_network", "read_tensors", "save_network", "write_tensors"]
 
@@ -57,36 +57,41 @@ def read_tensors(path: str | Path) -> tuple[dict[str, torch.Tensor], dict[str, A
 
 
 def save_network(
-    path: str | Path, network: FreqFormer, history: dict[str, Any], dtype: torch.dtype | None = None
+    path: str | Path, network: nn.Module, history: dict[str, Any], dtype: torch.dtype | None = None
 ) -> None:
-    """Save a network with its configuration.
+    """Save a network with its name and configuration.
 
     Args:
         path: the file, written atomically.
-        network: what to save.
-        history: how it came to be (data, epochs, command, ...): a model card for programs, any JSON.
+        network: what to save, of a class in `activefreq.models.catalogue`.
+        history: how it came to be (data, epochs, command, ...): a model card for programs, any JSON. A network that
+            was trained without clicks has its task there: {"task": {"name": …, "options": …}}.
         dtype: store floating-point weights in this type (torch.float16 halves the file); None keeps them.
+
+    Raises:
+        ValueError: a network that is not in the catalogue, so that it could not be loaded again.
     """
+    header = {"model": network_name(network), "config": configuration(network), "history": history}
     tensors = {
         name: tensor.to(dtype) if dtype is not None and tensor.is_floating_point() else tensor
         for name, tensor in network.state_dict().items()
     }
-    header = {"model": "freqformer", "config": dataclasses.asdict(network.config), "history": history}
     write_tensors(path, tensors, header)
 
 
-def load_network(path: str | Path) -> tuple[FreqFormer, dict[str, Any]]:
-    """A network in eval mode, float32, on the CPU, and its header.
+def load_network(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
+    """A network in eval mode, float32, on the CPU, and its header: "model" (its name), "config" and "history".
 
     Raises:
         FileNotFoundError, ValueError: as `read_tensors`; ValueError also where the tensors do not fit.
     """
     tensors, header = read_tensors(path)
-    if header.get("model") != "freqformer":
-        raise ValueError(f"checkpoint {path} holds a {header.get('model')!r}, not a freqformer")
+    name = header.get("model")
+    if name not in NETWORKS:
+        raise ValueError(f"checkpoint {path} holds a {name!r}, not one of {', '.join(NETWORKS)}")
     if "config" not in header:
         raise ValueError(f"checkpoint {path} has no configuration in its header")
-    network = FreqFormer(FreqFormerConfig.from_dict(header["config"]))
+    network = network_class(name)(config_class(name).from_dict(header["config"]))
     expected = network.state_dict()
     try:
         network.load_state_dict({name: t.to(expected[name].dtype) for name, t in tensors.items() if name in expected})
