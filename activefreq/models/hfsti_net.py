@@ -24,7 +24,7 @@ _MOST_FRAMES = 4
 
 @dataclass(frozen=True)
 class HFSTINetConfig:
-    """Everything that decides an HFSTI-Net's shape. The encoder is PVTv2-b2, as published; the rest had to be chosen."""
+    """Everything that decides an HFSTI-Net's shape. The encoder is PVTv2-b2, as published; the rest was chosen."""
 
     input_size: int = 352
     """Side in pixels that a predictor, a task or a stream resizes to."""
@@ -68,8 +68,8 @@ class ImageAndClicks(nn.Module):
     def __init__(self, stem: nn.Conv2d) -> None:
         super().__init__()
         self.stem = stem
-        size: Any = stem.kernel_size, stem.stride, stem.padding
-        self.clicks = nn.Conv2d(3, stem.out_channels, *size, bias=False)
+        shape: dict[str, Any] = {name: getattr(stem, name) for name in ("kernel_size", "stride", "padding")}
+        self.clicks = nn.Conv2d(3, stem.out_channels, **shape, bias=False)
         nn.init.zeros_(self.clicks.weight)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -223,7 +223,7 @@ class HFSTINet(nn.Module):
         return VideoStream(self)
 
     def _check(self, x: torch.Tensor) -> torch.Tensor:
-        """x as clips."""
+        """X as clips."""
         channels = (3, 6) if self.config.clicks else (3,)
         if x.dim() not in (4, 5) or x.shape[-3] not in channels:
             names = " or ".join(str(n) for n in channels)
@@ -258,7 +258,7 @@ class HFSTINet(nn.Module):
         predictions = self.decoder([*finer, self.hfsi[-1](read)])
         if self.rmp is None:
             return predictions, ()
-        mask = F.adaptive_avg_pool2d(predictions[0].detach().sigmoid(), list(coarsest.shape[-2:]))
+        mask = F.adaptive_avg_pool2d(predictions[0].detach().sigmoid(), (coarsest.shape[-2], coarsest.shape[-1]))
         return predictions, (MemoryFrame(coarsest, mask), *memory)[: self.config.memory]
 
 

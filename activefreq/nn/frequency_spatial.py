@@ -115,9 +115,7 @@ class FrequencyFiltering(nn.Module):
         flat = self.projections(torch.view_as_real(spectrum).reshape(batch, channels, -1)).float()
         return torch.view_as_complex(flat.view(batch, 3 * channels, *frequencies, 2)).chunk(3, dim=1)
 
-    def _mixed_channels(
-        self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, width: int
-    ) -> torch.Tensor:
+    def _mixed_channels(self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, width: int) -> torch.Tensor:
         """Channel attention over whole spectra, of which the halves stand for two frequencies where they mirror."""
         batch, channels, height, frequencies = value.shape
         twice = torch.full((frequencies,), 2.0, device=value.device)

@@ -57,7 +57,7 @@ def irfft2_backward(
 
 
 def _library_norm(norm: str, adjoint: bool) -> str:
-    """torch's name of the scale: 1/N is the inverse's, and so that of the adjoint of the inverse, a forward one."""
+    """Torch's name of the scale: 1/N is the inverse's, and so that of the adjoint of the inverse, a forward one."""
     return "forward" if adjoint and norm == "backward" else norm
 
 

@@ -60,13 +60,21 @@ class HFSTINetTask:
         self.clip, self.size, self.starts, self.augmentation = clip, size, starts, augmentation
 
     def items(
-        self, data: str | Path, split: str | None = None, limit: int | None = None, **reading: Any  # noqa: ANN401
+        self,
+        data: str | Path,
+        split: str | None = None,
+        limit: int | None = None,
+        **reading: Any,  # noqa: ANN401
     ) -> Videos:
         """Whole videos, for scoring."""
         return open_videos(data, split, limit=limit, starts=self.starts, **reading)
 
     def training_items(
-        self, data: str | Path, split: str | None = None, limit: int | None = None, **reading: Any  # noqa: ANN401
+        self,
+        data: str | Path,
+        split: str | None = None,
+        limit: int | None = None,
+        **reading: Any,  # noqa: ANN401
     ) -> Videos:
         """Clips, for training."""
         return open_videos(data, split, clip=self.clip, limit=limit, starts=self.starts, **reading)
