@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from importlib import resources
 from pathlib import Path
 from typing import Any, Protocol
@@ -24,7 +23,7 @@ from activefreq.crops import (
 )
 from activefreq.editing import monotone, progressive_merge
 from activefreq.models.catalogue import network_name, takes_clicks
-from activefreq.models.checkpoint import load_network
+from activefreq.models.checkpoint import load_network, weights_digest
 from activefreq.models.cost import network_cost, refine_macs
 from activefreq.models.freqformer import FreqFormer
 from activefreq.models.network_input import network_input
@@ -116,10 +115,15 @@ class FreqFormerPredictor:
         images, previous = images.to(torch.float32), previous.to(torch.float32)
         steps = self.steps
         focus: torch.Tensor | None = None
+        asked = _with_mirror_images(images, clicks, previous) if steps.flip else (images, clicks, previous)
         if steps.target_crop or (steps.refine and self._two_stages):
-            answer, focus = self._crops(images, clicks, previous)
+            answer, focus = self._crops(*asked)
         else:
-            answer = self._whole_image(images, clicks, previous)
+            answer = self._whole_image(*asked)
+        if steps.flip:
+            straight, mirrored = answer.chunk(2)
+            answer = (straight + mirrored.flip(2)) / 2
+            focus = focus[: len(images)] if focus is not None else None
         if steps.keep_outside_from is not None:
             focus = self._focus(previous, answer, clicks) if focus is None else focus
             late = (last_clicks(clicks)[1] >= steps.keep_outside_from).view(-1, 1, 1)
@@ -182,12 +186,8 @@ class FreqFormerPredictor:
         return focus_boxes(previous, answer, clicks, limits, steps.expansion, steps.minimum_side, steps.threshold)
 
     def weights_digest(self) -> str:
-        """A fingerprint of every weight, so that results of other weights are not taken for these."""
-        digest = hashlib.blake2b(digest_size=16)
-        for name, tensor in self.network.state_dict().items():
-            digest.update(name.encode())
-            digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-        return digest.hexdigest()
+        """See `activefreq.models.checkpoint.weights_digest`."""
+        return weights_digest(self.network)
 
     def describe(self) -> dict[str, Any]:
         """Name, cost, input size and history, for an evaluation's records."""
@@ -199,7 +199,7 @@ class FreqFormerPredictor:
         return {
             "name": self.name,
             "parameters": cost.parameters,
-            "macs": cost.macs + second,
+            "macs": (cost.macs + second) * (2 if self.steps.flip else 1),
             "input_size": self.input_size,
             "steps": dataclasses.asdict(self.steps),
             "weights_digest": self.weights_digest(),
@@ -218,6 +218,19 @@ def _check_call(images: torch.Tensor, clicks: torch.Tensor, previous: torch.Tens
         want = (batch, height, width)
         raise ValueError(f"predict: previous must have shape {want} like images, got {tuple(previous.shape)}")
     return height, width
+
+
+def _with_mirror_images(
+    images: torch.Tensor, clicks: torch.Tensor, previous: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Twice the batch: everything as it is, then everything mirrored left to right."""
+    y, x, label = clicks.unbind(dim=2)
+    mirrored = torch.stack([y, images.shape[3] - 1 - x, label], dim=2)
+    return (
+        torch.cat([images, images.flip(3)]),
+        torch.cat([clicks, mirrored]),
+        torch.cat([previous, previous.flip(2)]),
+    )
 
 
 def _resize(images: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:

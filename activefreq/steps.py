@@ -9,6 +9,7 @@ __all__ = ["Steps"]
 
 _NAMED: dict[str, dict[str, Any]] = {
     "target-crop": {"target_crop": True},
+    "flip": {"flip": True},
     "refine": {"refine": True},
     "keep-outside": {"keep_outside_from": 11},
     "monotone": {"monotone": True},
@@ -22,6 +23,8 @@ class Steps:
 
     target_crop: bool = False
     """From the second click on the network sees the box of the previous mask and the positive clicks, enlarged."""
+    flip: bool = False
+    """The mean of two answers: for the image and for its mirror image. Twice the work (RITM's evaluation does so)."""
     refine: bool = True
     """Redraw the focus crop, what the newest click changed, with the refine layer, where the network has one."""
     keep_outside_from: int | None = None
@@ -42,7 +45,7 @@ class Steps:
         """The steps of a list such as "target-crop,refine", and no others; "none" for none.
 
         Raises:
-            ValueError: a name that is none of target-crop, refine, keep-outside (from click 11), monotone,
+            ValueError: a name that is none of target-crop, flip, refine, keep-outside (from click 11), monotone,
                 progressive-merge.
         """
         chosen: dict[str, Any] = {"target_crop": False, "refine": False, "keep_outside_from": None, "monotone": False}

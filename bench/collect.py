@@ -16,7 +16,12 @@ from typing import Any
 
 from activefreq.acselect import FURTHER_STRATEGIES, STRATEGIES
 from activefreq.evaluation import compare
+from activefreq.evaluation.examples import best_median_worst
+from activefreq.evaluation.objects import ObjectResult
 from activefreq.evaluation.storage import load
+
+WORST = 10
+SHOWN = (1, 3, 5, 10, 20)  # clicks
 
 
 def shortened(command: str) -> str:
@@ -27,7 +32,8 @@ def shortened(command: str) -> str:
 def collect(folder: Path) -> list[dict[str, Any]]:
     """One dictionary per strategy, in the order of STRATEGIES and FURTHER_STRATEGIES.
 
-    Each holds its paired difference from `largest`, where that was evaluated too, as `less_largest`.
+    Each holds its paired difference from `largest`, where that was evaluated too, as `less_largest`, and its ten worst
+    objects with their clicks, as `worst`.
     """
     folders = [path.parent for path in folder.glob("**/metrics.json")]
     if not folders:
@@ -39,7 +45,17 @@ def collect(folder: Path) -> list[dict[str, Any]]:
         if "largest" in evaluations and run["strategy"] != "largest":
             comparison = compare(evaluations[run["strategy"]], evaluations["largest"])
             run["less_largest"] = {str(key): asdict(interval) for key, interval in comparison.noc.items()}
+        run["worst"] = [_kept(result) for result in best_median_worst(evaluations[run["strategy"]], WORST)["worst"]]
     return sorted(runs, key=lambda run: [*STRATEGIES, *FURTHER_STRATEGIES].index(run["strategy"]))
+
+
+def _kept(result: ObjectResult) -> dict[str, Any]:
+    return {
+        "name": result.name,
+        "area": result.area,
+        "clicks": " ".join(f"{'+' if label else '−'}{y},{x}" for y, x, label in result.clicks),
+        "iou": {str(k): round(result.ious[k - 1], 4) for k in SHOWN if k <= len(result.ious)},
+    }
 
 
 def main() -> None:
@@ -49,7 +65,7 @@ def main() -> None:
     parser.add_argument("target", type=Path)
     given = parser.parse_args()
     runs = collect(given.folder)
-    given.target.write_text(json.dumps(runs, indent=1) + "\n", encoding="utf-8")
+    given.target.write_text(json.dumps(runs, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     print(f"{given.target}: {', '.join(run['strategy'] for run in runs)}")
 
 

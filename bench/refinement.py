@@ -28,6 +28,8 @@ Variant = tuple[Steps, int | None]
 FIRST_STAGE: dict[str, Variant] = {
     "whole image": (Steps(refine=False), None),
     "target crop": (Steps(refine=False, target_crop=True), None),
+    "flip": (Steps(refine=False, flip=True), None),
+    "flip, target crop": (Steps(refine=False, flip=True, target_crop=True), None),
     "target crop, twice the box": (Steps(refine=False, target_crop=True, expansion=2.0), None),
     "keep outside from click 11": (Steps(refine=False, keep_outside_from=11), None),
     "keep outside from click 2": (Steps(refine=False, keep_outside_from=2), None),
@@ -40,6 +42,7 @@ FIRST_STAGE: dict[str, Variant] = {
 SECOND_STAGE: dict[str, Variant] = {
     "refine": (Steps(), None),
     "target crop, refine": (Steps(target_crop=True), None),
+    "flip, target crop, refine": (Steps(flip=True, target_crop=True), None),
     "target crop, refine, keep outside from click 11": (Steps(target_crop=True, keep_outside_from=11), None),
     "refine, keep outside from click 11": (Steps(keep_outside_from=11), None),
     "refine, monotone clicks": (Steps(monotone=True), None),

@@ -16,10 +16,11 @@ from typing import Any
 
 from activefreq.evaluation.bootstrap import Interval
 from bench import selection_tables, speed_tables
+from bench.ablation_tables import ablation
 from bench.speed_tables import markdown, stored
 
 ROOT = Path(__file__).parent.parent
-PAGES = (ROOT / "README.md", ROOT / "bench" / "README.md")
+PAGES = (ROOT / "README.md", ROOT / "bench" / "README.md", ROOT / "bench" / "RESULTS.md")
 
 
 def isic2017(split: str = "test") -> str:
@@ -67,6 +68,19 @@ def mask_sources() -> str:
         cells = (" / ".join(f"{parts[s]['noc'][key]:.2f}" for key in ("80", "85", "90")) for s in names)
         rows.append([f"`{run['strategy']}`", *cells])
     return markdown(header, rows)
+
+
+def worst() -> str:
+    """The ten objects that acselect needs most clicks for, click by click."""
+    run = next(run for run in stored("isic2017-test") if run["strategy"] == "acselect")
+    rows = []
+    for entry in run["worst"]:
+        clicks = entry["clicks"].split()
+        shown = (f"{entry['iou'][k]:.2f}" if k in entry["iou"] else "" for k in ("1", "3", "5", "10", "20"))
+        first = " ".join(clicks[:6]) + (" …" if len(clicks) > 6 else "")
+        rows.append([f"`{entry['name']}`", str(entry["area"]), str(len(clicks)), *shown, first])
+    iou = (f"IoU@{k}" for k in (1, 3, 5, 10, 20))
+    return markdown(["object", "pixels", "clicks", *iou, "first clicks: label y,x"], rows)
 
 
 def cost() -> str:
@@ -124,8 +138,10 @@ TABLES: dict[str, Callable[[], str]] = {
     "isic2017": isic2017,
     "isic2017-val": lambda: isic2017("val"),
     "mask-sources": mask_sources,
+    "worst": worst,
     "cost": cost,
     "refinement": refinement,
+    "ablation": ablation,
     "study-strategies": lambda: selection_tables.study("val", "strategies", "readings"),
     "study-metrics": lambda: selection_tables.metrics("val"),
     "study-beyond": lambda: selection_tables.study("val", "placement", "together", "look-ahead"),

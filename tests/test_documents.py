@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PAGES = [*ROOT.glob("*.md"), *ROOT.glob("*/README.md")]
+PAGES = [*ROOT.glob("*.md"), *ROOT.glob("weights/*.md"), *ROOT.glob("bench/*.md"), *ROOT.glob("docs/*.md")]
 
 
 @pytest.fixture

@@ -94,7 +94,7 @@ def test_a_mistyped_path_stays_at_home(tmp_path, monkeypatch):
         af.load("runs/frist")
 
 
-ALL = {"target_crop": True, "keep_outside_from": 2, "monotone": True, "progressive_merge": True}
+ALL = {"target_crop": True, "flip": True, "keep_outside_from": 2, "monotone": True, "progressive_merge": True}
 
 
 def two_stages(**steps):
@@ -124,7 +124,9 @@ def test_an_answer_does_not_depend_on_its_batch(steps):
     assert together.max() <= 1
 
 
-@pytest.mark.parametrize("step", ["target_crop", "refine", "keep_outside_from", "monotone", "progressive_merge"])
+@pytest.mark.parametrize(
+    "step", ["target_crop", "flip", "refine", "keep_outside_from", "monotone", "progressive_merge"]
+)
 def test_every_step_has_an_effect_and_a_switch(step):
     base = {"refine": False}
     plain = two_stages(**base).predict(*scene())
@@ -142,6 +144,16 @@ def test_a_target_crop_of_everything_is_the_whole_image():
     whole = two_stages(refine=False).predict(smooth, clicks, start)
     cropped = two_stages(refine=False, target_crop=True).predict(smooth, clicks, start)
     assert (whole - cropped).abs().mean() < 0.02
+
+
+def test_with_flip_the_mirror_image_has_the_mirrored_answer():
+    predictor, (images, clicks, previous) = two_stages(flip=True, target_crop=True), scene()
+    answer = predictor.predict(images, clicks, previous)
+    mirrored = clicks.clone()
+    mirrored[:, :, 1] = images.shape[3] - 1 - clicks[:, :, 1]
+    again = predictor.predict(images.flip(3), mirrored, previous.flip(2)).flip(2)
+    torch.testing.assert_close(again, answer, rtol=0, atol=1e-5)
+    assert predictor.describe()["macs"] == 2 * two_stages(target_crop=True).describe()["macs"]
 
 
 def test_outside_the_target_crop_the_previous_probability_stays():
@@ -201,5 +213,5 @@ def test_records_say_the_steps():
 def test_steps_by_name():
     assert Steps.named("none") == Steps(refine=False)
     assert Steps.named("target-crop, refine,keep-outside") == Steps(target_crop=True, keep_outside_from=11)
-    with pytest.raises(ValueError, match="Steps: no step 'crop'; there are target-crop, refine, keep-outside"):
+    with pytest.raises(ValueError, match="Steps: no step 'crop'; there are target-crop, flip, refine, keep-outside"):
         Steps.named("crop")

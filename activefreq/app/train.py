@@ -12,8 +12,9 @@ import typer
 from activefreq.app.progress import TrainingBar
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from activefreq.data import Dataset
-    from activefreq.models.freqformer import FreqFormer
     from activefreq.training.process_group import ProcessGroup
 
 __all__ = ["train"]
@@ -145,7 +146,7 @@ def train(
         network = FreqFormer(**own)
     if stage != "coarse" and network.refine_layer is None:
         network = network.with_refine_layer()
-    check_before_training(dataset, out, config, resume)
+    check_before_training(len(dataset), out, config, resume)
     with launched_processes(device) as group, TrainingBar(epochs, hidden=not group.leads) as progress:
         if threads is not None:
             torch.set_num_threads(threads)
@@ -182,7 +183,7 @@ def _seconds(log: Path) -> str:
     return f"seconds per epoch: {typical}, without validation; beside a plain loop's: python -m bench.training_epoch"
 
 
-def _validation_figures(network: FreqFormer, held_out: Dataset, seed: int, group: ProcessGroup) -> dict[str, float]:
+def _validation_figures(network: nn.Module, held_out: Dataset, seed: int, group: ProcessGroup) -> dict[str, float]:
     """NoC on the held-out objects, of which each process clicks every n-th."""
     from torch.utils.data import Subset
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import tempfile
@@ -15,7 +16,7 @@ from torch import nn
 
 from activefreq.models.catalogue import NETWORKS, config_class, configuration, network_class, network_name
 
-__all__ = ["load_network", "read_tensors", "save_network", "write_tensors"]
+__all__ = ["load_network", "read_tensors", "save_network", "weights_digest", "write_tensors"]
 
 _FORMAT = "activefreq-1"
 
@@ -98,3 +99,12 @@ def load_network(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
     except RuntimeError as error:
         raise ValueError(f"checkpoint {path} does not fit its own configuration: {error}") from None
     return network.eval(), header
+
+
+def weights_digest(network: nn.Module) -> str:
+    """A fingerprint of every weight, so that results of other weights are not taken for these."""
+    digest = hashlib.blake2b(digest_size=16)
+    for name, tensor in network.state_dict().items():
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 from activefreq import ops
-from activefreq.models.freqformer import FreqFormer
 from activefreq.models.network_input import CLICK_RADIUS, network_input
 from activefreq.training.chance import Chance
 from activefreq.training.click_sampling import corrective_clicks, initial_clicks
@@ -53,9 +53,7 @@ def draw_clicks(
 
 
 @torch.no_grad()
-def click_pictures(
-    network: FreqFormer, images: torch.Tensor, masks: torch.Tensor, corrections: int = 2
-) -> torch.Tensor:
+def click_pictures(network: nn.Module, images: torch.Tensor, masks: torch.Tensor, corrections: int = 2) -> torch.Tensor:
     """Let a network in eval mode answer the same simulated clicks each time, and draw its last answer.
 
     Args:

@@ -32,6 +32,8 @@ class RefineStep(CoarseStep):
         config: as for `CoarseStep`.
     """
 
+    network: FreqFormer
+
     def __init__(self, network: FreqFormer, config: TrainingConfig) -> None:
         super().__init__(network, config)
         if network.refine_layer is None:

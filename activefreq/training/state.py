@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
-from activefreq.data.samples import Dataset
+from activefreq.models.catalogue import config_class, configuration, network_name
 from activefreq.models.checkpoint import read_tensors, write_tensors
-from activefreq.models.freqformer import FreqFormer, FreqFormerConfig
-from activefreq.training.configuration import TrainingConfig
+from activefreq.training.configuration import Settings
 from activefreq.training.weight_average import WeightAverage
 
 __all__ = ["TrainingState", "check_before_training"]
@@ -24,15 +24,17 @@ _NOT_OURS_ALONE = ("model.safetensors", "log.jsonl", "metrics.json", "configurat
 class TrainingState:
     """Everything that an epoch changes. An epoch's chance depends on its number only, so no generator is kept."""
 
-    network: FreqFormer
+    network: nn.Module
     average: WeightAverage
     optimizer: torch.optim.Optimizer
     history: dict[str, Any]
     """What made the run: must agree where it is resumed."""
+    settings: Settings
+    """Of the run; history["training"] holds them too."""
     epoch: int = 0
     """Epochs that are finished."""
     best: float = float("inf")
-    """The least NoC@90 so far."""
+    """The least so far of the figure that chooses the epoch that is kept."""
 
     def save(self, path: Path) -> None:
         """Write all of it, whole or not at all."""
@@ -45,7 +47,8 @@ class TrainingState:
             "model": "training-state",
             "epoch": self.epoch,
             "best": repr(self.best),
-            "config": _as_json(self.network.config.__dict__),
+            "network": network_name(self.network),
+            "config": _as_json(configuration(self.network)),
             "history": self.history,
         }
         write_tensors(path, tensors, header)
@@ -57,9 +60,9 @@ class TrainingState:
             ValueError: that run had other data, settings or another network.
         """
         tensors, header = read_tensors(path)
-        then, now = _decides(header["history"]), _decides(_as_json(self.history))
+        then, now = (self._decides(history) for history in (header["history"], _as_json(self.history)))
         changed = [f"{name} was {then.get(name)}, is {now[name]}" for name in now if then.get(name) != now[name]]
-        if FreqFormerConfig.from_dict(header["config"]) != self.network.config:
+        if not self._same_network(header):
             changed.append("the network differs")
         if changed:
             raise ValueError(f"train: {path} belongs to another run ({', '.join(changed)}); choose another --out")
@@ -73,15 +76,31 @@ class TrainingState:
         self.optimizer.load_state_dict({"state": state, "param_groups": self.optimizer.state_dict()["param_groups"]})
         self.epoch, self.best = int(header["epoch"]), float(header["best"])
 
+    def _same_network(self, header: dict[str, Any]) -> bool:
+        name = network_name(self.network)
+        # A run from before there were others names none: it is a FreqFormer's.
+        if header.get("network", "freqformer") != name:
+            return False
+        return bool(config_class(name).from_dict(header["config"]) == self.network.config)
 
-def check_before_training(dataset: Dataset, out: Path, config: TrainingConfig, resume: bool) -> None:
+    def _decides(self, history: dict[str, Any]) -> dict[str, Any]:
+        """What a resumed run must share with the one it goes on from: data, task and settings.
+
+        Not how often it validates. A setting that did not exist when the run began has its default.
+        """
+        training = {**type(self.settings)().as_dict(), **history["training"]}
+        del training["validate_every"]
+        return {name: history.get(name) for name in ("data", "split", "samples", "fingerprint", "task")} | training
+
+
+def check_before_training(samples: int, out: Path, settings: Settings, resume: bool) -> None:
     """Raise where a run could not begin, or would write over something else; nothing is written before.
 
     Raises:
         ValueError: see `train`.
     """
-    if len(dataset) < config.batch_size:
-        raise ValueError(f"train: batch_size {config.batch_size} is larger than the {len(dataset)} training objects")
+    if samples < settings.batch_size:
+        raise ValueError(f"train: batch_size {settings.batch_size} is larger than the {samples} training objects")
     if out.exists() and not out.is_dir():
         raise ValueError(f"train: --out {out} is a file, not a folder")
     last = out / "last.safetensors"
@@ -99,13 +118,3 @@ def _as_json(value: Any) -> Any:  # noqa: ANN401 (any JSON)
 
 def _part(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
-
-
-def _decides(history: dict[str, Any]) -> dict[str, Any]:
-    """What a resumed run must share with the one it goes on from: data and settings, but not how often it validates.
-
-    A setting that did not exist when the run began has its default.
-    """
-    training = {**TrainingConfig().as_dict(), **history["training"]}
-    del training["validate_every"]
-    return {name: history.get(name) for name in ("data", "split", "samples", "fingerprint")} | training

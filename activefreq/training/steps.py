@@ -14,7 +14,7 @@ from activefreq.training.click_sampling import corrective_clicks, initial_clicks
 from activefreq.training.configuration import TrainingConfig
 from activefreq.training.losses import click_loss
 
-__all__ = ["CoarseStep"]
+__all__ = ["CoarseStep", "arithmetic"]
 
 
 class CoarseStep(nn.Module):
@@ -23,15 +23,15 @@ class CoarseStep(nn.Module):
     A module, so that `DistributedDataParallel` can wrap the whole step.
 
     Args:
-        network: what is trained.
+        network: what is trained: a FreqFormer, or another that takes its six channels.
         config: clicks, passes, loss weights and arithmetic.
     """
 
-    def __init__(self, network: FreqFormer, config: TrainingConfig) -> None:
+    def __init__(self, network: nn.Module, config: TrainingConfig) -> None:
         super().__init__()
         self.network = network
         self.config = config
-        if network.refine_layer is not None:
+        if isinstance(network, FreqFormer) and network.refine_layer is not None:
             network.refine_layer.requires_grad_(False)
 
     def forward(self, images: torch.Tensor, masks: torch.Tensor, chance: Chance) -> torch.Tensor:
@@ -57,4 +57,9 @@ class CoarseStep(nn.Module):
         return out.float()
 
     def _arithmetic(self, device: torch.device) -> AbstractContextManager[None]:
-        return torch.autocast(device.type, torch.bfloat16) if self.config.autocast else nullcontext()
+        return arithmetic(device, self.config.autocast)
+
+
+def arithmetic(device: torch.device, autocast: bool) -> AbstractContextManager[None]:
+    """bfloat16 where `autocast` asks for it, else as the tensors are."""
+    return torch.autocast(device.type, torch.bfloat16) if autocast else nullcontext()

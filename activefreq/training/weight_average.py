@@ -5,8 +5,7 @@ from __future__ import annotations
 import copy
 
 import torch
-
-from activefreq.models.freqformer import FreqFormer
+from torch import nn
 
 __all__ = ["WeightAverage"]
 
@@ -22,13 +21,13 @@ class WeightAverage:
         decay: d in the long run, in [0, 1). 0: `network` is the answer as it is, and nothing is copied.
     """
 
-    def __init__(self, network: FreqFormer, decay: float) -> None:
+    def __init__(self, network: nn.Module, decay: float) -> None:
         self.decay = decay
         self.network = copy.deepcopy(network).requires_grad_(False).eval() if decay else network
         """The averaged network."""
 
     @torch.no_grad()
-    def update(self, network: FreqFormer, step: int) -> None:
+    def update(self, network: nn.Module, step: int) -> None:
         """Take in the weights after `step`, counted from 0 over the whole run."""
         if not self.decay:
             return
@@ -40,5 +39,5 @@ class WeightAverage:
                 mean.copy_(value)
 
     @staticmethod
-    def _tensors(network: FreqFormer) -> list[torch.Tensor]:
+    def _tensors(network: nn.Module) -> list[torch.Tensor]:
         return [*network.parameters(), *network.buffers()]
