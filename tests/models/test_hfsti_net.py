@@ -20,7 +20,7 @@ def tiny():
     return make
 
 
-VARIANTS = [{}, {"hfsi": False}, {"rmp": False}, {"attention": "channel"}, {"clicks": True}, {"memory": 3}]
+VARIANTS = [{}, {"hfsi": False}, {"rmp": False}, {"attention": "channel", "width": 16}, {"clicks": True}, {"memory": 3}]
 
 
 @pytest.mark.parametrize("settings", VARIANTS, ids=str)
