@@ -91,7 +91,7 @@ class FrequencyFiltering(nn.Module):
             raise ValueError(f"FrequencyFiltering: heads ({heads}) must divide channels ({channels})")
         self.attention, self.heads = attention, heads
         self.norm = nn.GroupNorm(1, channels)
-        self.projections = nn.Conv1d(channels, 3 * channels, 1, bias=False)
+        self.projections = nn.Conv2d(channels, 3 * channels, 1, bias=False)
         self.temperature = nn.Parameter(torch.ones(heads if attention == "channel" else channels))
         self.residual = FrequencyGate(channels)
         self.mix = nn.Conv2d(2 * channels, channels, 1)
@@ -111,9 +111,8 @@ class FrequencyFiltering(nn.Module):
 
     def _projected(self, spectrum: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Q, K and V, each (B, C, H, W//2 + 1) complex: real and imaginary parts pass the same real weights."""
-        batch, channels, *frequencies = spectrum.shape
-        flat = self.projections(torch.view_as_real(spectrum).reshape(batch, channels, -1)).float()
-        return torch.view_as_complex(flat.view(batch, 3 * channels, *frequencies, 2)).chunk(3, dim=1)
+        projected = self.projections(torch.view_as_real(spectrum).flatten(-2)).float().contiguous()
+        return torch.view_as_complex(projected.unflatten(-1, (-1, 2))).chunk(3, dim=1)
 
     def _mixed_channels(self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, width: int) -> torch.Tensor:
         """Channel attention over whole spectra, of which the halves stand for two frequencies where they mirror."""

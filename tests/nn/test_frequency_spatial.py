@@ -42,7 +42,7 @@ def test_elementwise_attention_by_hand():
     image = block.norm(x)
     spectra = [
         torch.fft.rfft2(torch.einsum("oi,bihw->bohw", weight, image), norm="ortho")
-        for weight in block.projections.weight[..., 0].chunk(3)
+        for weight in block.projections.weight[..., 0, 0].chunk(3)
     ]
     query, key, value = spectra
     query, key = (t / (t.abs().square().mean((-2, -1), keepdim=True) + 1e-6).sqrt() for t in (query, key))
@@ -58,7 +58,7 @@ def test_channel_attention_by_hand():
     image = block.norm(x)
     query, key, value = (
         torch.einsum("oi,bihw->bohw", weight, image).view(1, 2, 4, 24)
-        for weight in block.projections.weight[..., 0].chunk(3)
+        for weight in block.projections.weight[..., 0, 0].chunk(3)
     )
     spectra = [torch.fft.fft2(t.view(1, 8, 4, 6), norm="ortho").view(1, 2, 4, 24) for t in (query, key)]
     q, k = (t / t.abs().square().sum(-1, keepdim=True).sqrt() for t in spectra)
