@@ -6,6 +6,8 @@ import hashlib
 import json
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from torch import nn
 
 from activefreq.models.catalogue import NETWORKS, config_class, configuration, network_class, network_name
 
-__all__ = ["load_network", "read_tensors", "save_network", "weights_digest", "write_tensors"]
+__all__ = ["load_network", "read_header", "read_tensors", "save_network", "weights_digest", "write_tensors"]
 
 _FORMAT = "activefreq-1"
 
@@ -43,7 +45,18 @@ def read_tensors(path: str | Path) -> tuple[dict[str, torch.Tensor], dict[str, A
         FileNotFoundError: no such file.
         ValueError: not a safetensors file, or one without activefreq's header; both name the file.
     """
-    path = Path(path)
+    with _opened(Path(path)) as (file, header):
+        return {name: file.get_tensor(name) for name in file.keys()}, header  # noqa: SIM118 (no mapping)
+
+
+def read_header(path: str | Path) -> dict[str, Any]:
+    """The header alone, without reading a tensor; errors as `read_tensors`."""
+    with _opened(Path(path)) as (_, header):
+        return header
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[Any, dict[str, Any]]]:
     if not path.is_file():
         raise FileNotFoundError(f"checkpoint {path} does not exist")
     try:
@@ -51,10 +64,9 @@ def read_tensors(path: str | Path) -> tuple[dict[str, torch.Tensor], dict[str, A
             metadata = file.metadata() or {}
             if metadata.get("format") != _FORMAT:
                 raise ValueError(f"checkpoint {path} has no activefreq header: was it written by `activefreq train`?")
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+            yield file, json.loads(metadata["header"])
     except SafetensorError as error:
         raise ValueError(f"checkpoint {path} is not a safetensors file: {error}") from None
-    return tensors, json.loads(metadata["header"])
 
 
 def save_network(
