@@ -62,19 +62,22 @@ class HFSTINetConfig:
         return cls(**plain)
 
 
-class ImageAndClicks(nn.Module):
-    """The stem with three channels more: `stem(image) + clicks(rest)`, the second convolution zero at the start."""
+class ImageAndClicks(nn.Conv2d):
+    """The stem with three channels more: `stem(image) + clicks(rest)`, the second convolution zero at the start.
+
+    Its own parameters are the stem's, under the stem's names.
+    """
 
     def __init__(self, stem: nn.Conv2d) -> None:
-        super().__init__()
-        self.stem = stem
         shape: dict[str, Any] = {name: getattr(stem, name) for name in ("kernel_size", "stride", "padding")}
+        super().__init__(stem.in_channels, stem.out_channels, **shape)
+        self.load_state_dict(stem.state_dict())
         self.clicks = nn.Conv2d(3, stem.out_channels, **shape, bias=False)
         nn.init.zeros_(self.clicks.weight)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(B, 3 or 6, H, W) → the stem's features; three channels are an image without clicks."""
-        features: torch.Tensor = self.stem(x[:, :3])
+        features = super().forward(x[:, :3])
         return features + self.clicks(x[:, 3:]) if x.shape[1] > 3 else features
 
 
@@ -167,9 +170,6 @@ class HFSTINet(nn.Module):
             ValueError: the published network has another shape.
         """
         weights = PvtV2Model.from_pretrained(source).state_dict()
-        if self.config.clicks:
-            weights = {name.replace("layers.0.patch_embedding.proj.", "layers.0.patch_embedding.proj.stem."): tensor
-                       for name, tensor in weights.items()}  # fmt: skip
         try:
             missing = self.encoder.load_state_dict(weights, strict=False).missing_keys
         except RuntimeError as error:

@@ -64,20 +64,35 @@ class HFSTINetTask:
         data: str | Path,
         split: str | None = None,
         limit: int | None = None,
+        masks: str | Path | None = None,
         **reading: Any,  # noqa: ANN401
     ) -> Videos:
-        """Whole videos, for scoring."""
-        return open_videos(data, split, limit=limit, starts=self.starts, **reading)
+        """Whole videos, for scoring; see `open_videos`."""
+        return self._open(data, split, None, limit, masks, reading)
 
     def training_items(
         self,
         data: str | Path,
         split: str | None = None,
         limit: int | None = None,
+        masks: str | Path | None = None,
         **reading: Any,  # noqa: ANN401
     ) -> Videos:
-        """Clips, for training."""
-        return open_videos(data, split, clip=self.clip, limit=limit, starts=self.starts, **reading)
+        """Clips, for training; see `open_videos`."""
+        return self._open(data, split, self.clip, limit, masks, reading)
+
+    def _open(
+        self,
+        data: str | Path,
+        split: str | None,
+        clip: int | None,
+        limit: int | None,
+        masks: str | Path | None,
+        reading: dict[str, Any],
+    ) -> Videos:
+        if reading:
+            raise ValueError(f"hfsti-net: videos are not read with {', '.join(sorted(reading))}; there is: masks")
+        return open_videos(data, split, clip, limit, self.starts, masks)
 
     def batch(self, items: list[Video], generator: torch.Generator) -> dict[str, torch.Tensor]:
         """Clips of one length as "images" (B, T, 3, size, size) in [0, 1] and "masks" (B, T, 1, size, size) 0 or 1.
@@ -103,7 +118,7 @@ class HFSTINetTask:
         if images.shape[-1] != network.config.input_size:
             raise ValueError(
                 f"HFSTINetTask: size must be the network's input_size, {network.config.input_size}, got "
-                f"{images.shape[-1]}"
+                f"{images.shape[-1]}; --task-option size={network.config.input_size}"
             )
         predictions = network.supervised(normalise(images))
         losses = [weighted_bce_iou(level.flatten(0, 1).float(), masks) for level in predictions]

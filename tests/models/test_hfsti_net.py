@@ -102,6 +102,14 @@ def test_clicks_start_without_effect(tiny):
     assert not torch.equal(network(x), network(x[:, :3]))
 
 
+def test_a_network_without_clicks_starts_one_with_clicks(tiny):
+    """Its tensors have the same names, so that training with clicks goes on from training without."""
+    video, clicks = tiny().eval(), tiny(clicks=True).eval()
+    clicks.load_state_dict(clicks.state_dict() | video.state_dict())
+    x = torch.rand(2, 6, 32, 32)
+    assert torch.equal(clicks(x), video(x[:, :3]))
+
+
 def test_serves_as_a_predictor_with_clicks(tiny, tmp_path):
     path = tmp_path / "clicks.safetensors"
     save_network(path, tiny(clicks=True).eval(), {})

@@ -156,3 +156,9 @@ def test_trains_to_better_than_chance(videos):
 def test_bad_settings_teach():
     with pytest.raises(ValueError, match="HFSTINetTask: clip and size must be positive, got 0 and 352"):
         make_task("hfsti-net", clip=0)
+
+
+def test_options_that_videos_do_not_have_are_refused(videos):
+    with pytest.raises(ValueError, match="hfsti-net: videos are not read with ignore; there is: masks"):
+        make_task("hfsti-net").items(videos, "test", ignore=128)
+    assert len(make_task("hfsti-net").items(videos, "test", masks="masks")) == 2
