@@ -27,7 +27,7 @@ class HFSTINetTask:
 
     Args:
         clip: frames of a training clip. Memory is trained across a clip, so it should exceed the memory.
-        size: side in pixels of training frames; the network's input_size.
+        size: side in pixels that training frames are resized to; a network of another input_size resizes them again.
         starts: the first frame of each video, where the data does not say; see `open_videos`.
         augmentation: mirror, quarter turns, zoom and brightness, the same for all frames of a clip, and the clip
             backwards half of the time.
@@ -107,20 +107,17 @@ class HFSTINetTask:
             marked = torch.from_numpy(item.masks).unsqueeze(1).float()
             if self.augmentation:
                 pixels, marked, order = _augment(pixels, marked, order, generator)
-            size = (self.size, self.size)
-            images.append(F.interpolate(pixels, size=size, mode="bilinear", antialias=True)[order].clamp(0, 1))
-            masks.append((F.interpolate(marked, size=size, mode="bilinear", antialias=True)[order] > 0.5).float())
+            images.append(_resized(pixels, self.size)[order])
+            masks.append((_resized(marked, self.size)[order] > 0.5).float())
         return {"images": torch.stack(images), "masks": torch.stack(masks)}
 
     def loss(self, network: HFSTINet, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         """Σ_i 2^(1-i) (weighted BCE + weighted IoU) over the four predictions and all frames."""
-        images, masks = batch["images"], batch["masks"].flatten(0, 1)
-        if images.shape[-1] != network.config.input_size:
-            raise ValueError(
-                f"HFSTINetTask: size must be the network's input_size, {network.config.input_size}, got "
-                f"{images.shape[-1]}; --task-option size={network.config.input_size}"
-            )
-        predictions = network.supervised(normalise(images))
+        images, masks = batch["images"].flatten(0, 1), batch["masks"].flatten(0, 1)
+        side = network.config.input_size
+        if images.shape[-1] != side:
+            images, masks = _resized(images, side), (_resized(masks, side) > 0.5).float()
+        predictions = network.supervised(normalise(images).unflatten(0, batch["images"].shape[:2]))
         losses = [weighted_bce_iou(level.flatten(0, 1).float(), masks) for level in predictions]
         return torch.stack([loss / 2**i for i, loss in enumerate(losses)]).sum()
 
@@ -136,6 +133,11 @@ class HFSTINetTask:
                 spacing=(1.0, 1.0),
                 attributes={"video": item.video},
             )
+
+
+def _resized(planes: torch.Tensor, side: int) -> torch.Tensor:
+    """(T, C, H, W) in [0, 1] → (T, C, side, side) there."""
+    return F.interpolate(planes, size=(side, side), mode="bilinear", antialias=True).clamp(0, 1)
 
 
 def _back_and_forth(frames: int, length: int) -> torch.Tensor:

@@ -116,8 +116,18 @@ def test_levels_count_half_as_much_each(videos):
     losses = [weighted_bce_iou(level.flatten(0, 1), masks) for level in levels]
     expected = losses[0] + losses[1] / 2 + losses[2] / 4 + losses[3] / 8
     torch.testing.assert_close(task.loss(network, batch), expected)
-    with pytest.raises(ValueError, match="HFSTINetTask: size must be the network's input_size, 32, got 48"):
-        make_task("hfsti-net", size=48).loss(network, {**batch, "images": torch.rand(1, 2, 3, 48, 48)})
+
+
+def test_another_input_size_is_met(videos):
+    """Frames of 64 pixels that are flat in blocks of two are those of 32."""
+    task, network = make_task("hfsti-net", clip=2), small(drop_path=0.0).train()
+    images, masks = torch.rand(1, 2, 3, 32, 32), (torch.rand(1, 2, 1, 32, 32) > 0.5).float()
+    expected = task.loss(network, {"images": images, "masks": masks})
+    larger = {
+        name: t.repeat_interleave(2, -1).repeat_interleave(2, -2) for name, t in (("images", images), ("masks", masks))
+    }
+    assert task.loss(network, larger).isfinite()
+    torch.testing.assert_close(task.loss(network, larger), expected, rtol=0.2, atol=0)
 
 
 def test_answers_are_frames_of_their_video(videos):
