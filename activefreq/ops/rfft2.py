@@ -8,7 +8,7 @@ from typing import Protocol
 
 import torch
 
-from activefreq.ops._direct import forward_mode
+from activefreq.ops._direct import PLAIN, forward_mode, nothing_watches, records, runs_directly
 from activefreq.ops._library import (
     LIBRARY,
     AutogradContext,
@@ -33,6 +33,7 @@ LIBRARY.define(
 LIBRARY.define("irfft2_backward(Tensor grad, Tensor spectrum, Tensor gate, str norm='backward') -> (Tensor, Tensor)")
 
 _SPECTRA = {torch.complex64: torch.float32, torch.complex128: torch.float64}
+_NORMS = ("backward", "ortho")
 _NONE, _REAL, _COMPLEX = range(3)  # Gate in csrc/core/rfft2.h
 
 
@@ -52,6 +53,18 @@ def rfft2(x: torch.Tensor, norm: str = "backward") -> torch.Tensor:
         ValueError: fewer than two dimensions, an empty plane, or another norm.
         TypeError: x is not a real floating tensor.
     """
+    if (
+        norm in _NORMS
+        and isinstance(x, torch.Tensor)
+        and x.dim() >= 2
+        and x.numel()
+        and runs_directly(x)
+        and not x.is_neg()
+    ):
+        if not records(x):
+            return _transform(x, norm, False)
+        recorded: torch.Tensor = _Rfft2.apply(x, norm)
+        return recorded
     check_real_floating("rfft2", x=x)
     require(
         x.dim() >= 2 and x.shape[-2] > 0 and x.shape[-1] > 0,
@@ -88,6 +101,11 @@ def irfft2(
     """
     height, width = _check_spectrum(spectrum, size, gate)
     _check_norm("irfft2", norm)
+    if _runs_directly(spectrum, gate):
+        if not records(spectrum, gate):
+            return _inverse(spectrum, gate, height, width, norm, False)
+        recorded: torch.Tensor = _Irfft2.apply(spectrum, gate, height, width, norm)
+        return recorded
     if forward_mode():
         return reference_irfft2(spectrum, (height, width), gate, norm)
     y: torch.Tensor = torch.ops.activefreq.irfft2(spectrum, height, width, gate, norm)
@@ -95,7 +113,7 @@ def irfft2(
 
 
 def _check_norm(operator: str, norm: str) -> None:
-    require(norm in ("backward", "ortho"), f"{operator}: norm must be backward or ortho, got {norm!r}")
+    require(norm in _NORMS, f"{operator}: norm must be backward or ortho, got {norm!r}")
 
 
 def _check_spectrum(spectrum: torch.Tensor, size: Sequence[int], gate: torch.Tensor | None) -> tuple[int, int]:
@@ -144,16 +162,63 @@ def _spectrum_type(x: torch.Tensor) -> torch.dtype:
     return torch.complex128 if x.dtype == torch.float64 else torch.complex64
 
 
+def _runs_directly(spectrum: torch.Tensor, gate: torch.Tensor | None) -> bool:
+    """As `runs_directly`, of complex64 spectra and their gates; not of views that say "conjugate" or "negative"."""
+    if torch.compiler.is_compiling() or spectrum.dtype is not torch.complex64:
+        return False
+    for tensor in (spectrum, gate):
+        if tensor is not None and not (
+            type(tensor) in PLAIN
+            and tensor.is_cpu
+            and tensor.is_contiguous()
+            and not tensor.is_conj()
+            and not tensor.is_neg()
+        ):
+            return False
+    return nothing_watches()
+
+
+def _transform(x: torch.Tensor, norm: str, adjoint: bool) -> torch.Tensor:
+    """Of a contiguous float32 or float64 tensor on the CPU."""
+    spectrum = _half(x, _spectrum_type(x))
+    if count := x.numel():
+        height, width = x.shape[-2:]
+        call = cpu.rfft2 if x.dtype is torch.float32 else cpu.rfft2_double
+        plane = (count // (height * width), height, width, _scale(height, width, norm, not adjoint))
+        call(pointer(x), pointer(spectrum), *plane, adjoint, torch.get_num_threads())
+    return spectrum
+
+
+def _inverse(
+    spectrum: torch.Tensor, gate: torch.Tensor | None, height: int, width: int, norm: str, adjoint: bool
+) -> torch.Tensor:
+    """Of contiguous tensors on the CPU."""
+    y = torch.empty((*spectrum.shape[:-2], height, width), dtype=_SPECTRA[spectrum.dtype])
+    if count := y.numel():
+        call = cpu.irfft2 if y.dtype is torch.float32 else cpu.irfft2_double
+        plane = (count // (height * width), height, width, _scale(height, width, norm, adjoint))
+        addresses = pointer(spectrum), pointer(gate), _kind(gate), pointer(y)
+        call(*addresses, *plane, adjoint, torch.get_num_threads())
+    return y
+
+
+def _gradients(
+    grad: torch.Tensor, spectrum: torch.Tensor, gate: torch.Tensor, norm: str
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Of contiguous tensors on the CPU."""
+    grad_spectrum, grad_gate = torch.empty_like(spectrum), torch.empty_like(gate)
+    if count := grad.numel():
+        height, width = grad.shape[-2:]
+        call = cpu.irfft2_backward if grad.dtype is torch.float32 else cpu.irfft2_backward_double
+        plane = (count // (height * width), height, width, _scale(height, width, norm, False))
+        addresses = pointer(grad), pointer(spectrum), pointer(gate), _kind(gate)
+        call(*addresses, pointer(grad_spectrum), pointer(grad_gate), *plane, torch.get_num_threads())
+    return grad_spectrum, grad_gate
+
+
 @torch.library.impl(LIBRARY, "rfft2", "CPU")
 def _rfft2_cpu(x: torch.Tensor, norm: str = "backward", adjoint: bool = False) -> torch.Tensor:
-    values = x.to(arithmetic_type(x)).contiguous()
-    spectrum = _half(values, _spectrum_type(x))
-    if count := values.numel():
-        height, width = values.shape[-2:]
-        call = cpu.rfft2 if values.dtype is torch.float32 else cpu.rfft2_double
-        plane = (count // (height * width), height, width, _scale(height, width, norm, not adjoint))
-        call(pointer(values), pointer(spectrum), *plane, adjoint, torch.get_num_threads())
-    return spectrum
+    return _transform(x.to(arithmetic_type(x)).contiguous(), norm, adjoint)
 
 
 @torch.library.impl(LIBRARY, "irfft2", "CPU")
@@ -165,29 +230,14 @@ def _irfft2_cpu(
     norm: str = "backward",
     adjoint: bool = False,
 ) -> torch.Tensor:
-    values, factors = spectrum.contiguous(), None if gate is None else gate.contiguous()
-    y = torch.empty((*spectrum.shape[:-2], height, width), dtype=_SPECTRA[spectrum.dtype])
-    if count := y.numel():
-        call = cpu.irfft2 if y.dtype is torch.float32 else cpu.irfft2_double
-        plane = (count // (height * width), height, width, _scale(height, width, norm, adjoint))
-        addresses = pointer(values), pointer(factors), _kind(factors), pointer(y)
-        call(*addresses, *plane, adjoint, torch.get_num_threads())
-    return y
+    return _inverse(spectrum.contiguous(), None if gate is None else gate.contiguous(), height, width, norm, adjoint)
 
 
 @torch.library.impl(LIBRARY, "irfft2_backward", "CPU")
 def _irfft2_backward_cpu(
     grad: torch.Tensor, spectrum: torch.Tensor, gate: torch.Tensor, norm: str = "backward"
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    values, factors, gradient = spectrum.contiguous(), gate.contiguous(), grad.contiguous()
-    grad_spectrum, grad_gate = torch.empty_like(values), torch.empty_like(factors)
-    if count := grad.numel():
-        height, width = grad.shape[-2:]
-        call = cpu.irfft2_backward if grad.dtype is torch.float32 else cpu.irfft2_backward_double
-        plane = (count // (height * width), height, width, _scale(height, width, norm, False))
-        addresses = pointer(gradient), pointer(values), pointer(factors), _kind(factors)
-        call(*addresses, pointer(grad_spectrum), pointer(grad_gate), *plane, torch.get_num_threads())
-    return grad_spectrum, grad_gate
+    return _gradients(grad.contiguous(), spectrum.contiguous(), gate.contiguous(), norm)
 
 
 @torch.library.impl(LIBRARY, "rfft2", "CUDA")
@@ -295,6 +345,46 @@ def _differentiate_irfft2(ctx: _Context, grad: torch.Tensor) -> tuple[torch.Tens
     spectrum, gate = ctx.saved_tensors
     grad_spectrum, grad_gate = torch.ops.activefreq.irfft2_backward(grad, spectrum, gate, ctx.norm)
     return grad_spectrum, None, None, grad_gate, None, None
+
+
+class _Rfft2(torch.autograd.Function):
+    """The same derivative without the dispatcher, for what `runs_directly`."""
+
+    @staticmethod
+    def forward(ctx: _Context, x: torch.Tensor, norm: str) -> torch.Tensor:
+        ctx.size, ctx.norm = (x.shape[-2], x.shape[-1]), norm
+        return _transform(x, norm, False)
+
+    @staticmethod
+    def backward(ctx: _Context, grad: torch.Tensor) -> tuple[torch.Tensor, None]:
+        if torch.is_grad_enabled() or not _runs_directly(grad, None):
+            return torch.ops.activefreq.irfft2(grad, *ctx.size, None, ctx.norm, True), None
+        return _inverse(grad, None, *ctx.size, ctx.norm, True), None
+
+
+class _Irfft2(torch.autograd.Function):
+    """As above."""
+
+    @staticmethod
+    def forward(
+        ctx: _Context, spectrum: torch.Tensor, gate: torch.Tensor | None, height: int, width: int, norm: str
+    ) -> torch.Tensor:
+        ctx.norm, ctx.adjoint = norm, False
+        if gate is not None:
+            ctx.save_for_backward(spectrum, gate)
+        else:
+            ctx.save_for_backward()
+        return _inverse(spectrum, gate, height, width, norm, False)
+
+    @staticmethod
+    def backward(ctx: _Context, grad: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        if torch.is_grad_enabled():
+            grad_spectrum, _, _, grad_gate, _, _ = _differentiate_irfft2(ctx, grad)
+            return grad_spectrum, grad_gate, None, None, None
+        if not ctx.saved_tensors:
+            return _transform(grad.contiguous().resolve_neg(), ctx.norm, True), None, None, None, None
+        spectrum, gate = ctx.saved_tensors
+        return *_gradients(grad.contiguous().resolve_neg(), spectrum, gate, ctx.norm), None, None, None
 
 
 torch.library.register_autograd("activefreq::rfft2", _differentiate_rfft2, setup_context=_save_rfft2, lib=LIBRARY)

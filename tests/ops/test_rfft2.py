@@ -175,6 +175,30 @@ def test_any_layout():
     )
 
 
+def test_the_way_past_the_dispatcher():
+    """float32, contiguous: it gives what the registered operators give, gradients of gradients included."""
+    shape = (3, 6, 10)
+    x, spectrum, gate = random(shape, torch.float32), random_spectrum(shape, torch.float32), gates(shape, torch.float32)
+    assert torch.equal(rfft2(x), torch.ops.activefreq.rfft2(x))
+    for kind in gate.values():
+        inputs = [t.requires_grad_() for t in (spectrum, kind) if t is not None]
+        ours = irfft2(spectrum, shape[1:], kind)
+        registered = torch.ops.activefreq.irfft2(spectrum, *shape[1:], kind)
+        assert torch.equal(ours, registered)
+        grads = [torch.autograd.grad(y, inputs, x) for y in (ours, registered)]
+        assert all(torch.equal(a, b) for a, b in zip(*grads, strict=True))
+    x.requires_grad_()
+    second = []
+    for transform in (rfft2, torch.ops.activefreq.rfft2):
+        y = torch.ops.activefreq.irfft2(transform(x) * transform(x), *shape[1:])
+        (first,) = torch.autograd.grad(y.square().sum(), x, create_graph=True)
+        second.append(torch.autograd.grad(first.square().sum(), x)[0])
+    torch.testing.assert_close(*second)
+    negative = torch.complex(torch.zeros(1, 1), torch.ones(1, 1)).conj().imag
+    assert negative.is_neg()
+    assert rfft2(negative).real.item() == -1
+
+
 @pytest.mark.filterwarnings("ignore:.torch.jit.script_method. is deprecated:DeprecationWarning")
 def test_compiles():
     torch._dynamo.reset()
