@@ -135,7 +135,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=2.0, help="per row")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    rows = [measure(name, variant, arguments.seconds) for name in arguments.networks for variant in arguments.variants]
+    chosen = [(name, variant) for name in arguments.networks for variant in arguments.variants]
+    rows = [measure(name, variant, arguments.seconds) for name, variant in chosen]
     if arguments.json:
         write_json(arguments.json, "hfsti_speed", rows, {"instruction_set": _cpu.instruction_set()})
     Console(width=120).print(show(rows))
