@@ -71,5 +71,9 @@ def _with_options(network: nn.Module, options: dict[str, Any], small: bool) -> n
         return network
     made_by: Any = type(network)
     wider: nn.Module = made_by(dataclasses.replace(config, clicks=True))
-    wider.load_state_dict(wider.state_dict() | network.state_dict())
+    weights, before = wider.state_dict(), network.state_dict()
+    homeless = sorted(set(before) - set(weights))
+    if homeless:
+        raise ValueError(f"train: {made_by.__name__} with clicks=true has no place for {homeless[0]} of --start-from")
+    wider.load_state_dict(weights | before)
     return wider

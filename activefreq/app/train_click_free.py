@@ -20,10 +20,14 @@ __all__ = ["train_without_clicks"]
 def train_without_clicks(
     network: nn.Module, history: dict[str, Any], request: TrainingRequest, task_options: dict[str, Any]
 ) -> None:
-    """Train by the network's task, with its paper's recipe where nothing else is asked for."""
+    """Train by the network's task, with its paper's recipe where nothing else is asked for.
+
+    The option `size` of a task that has one is the network's input_size, if it is not given.
+    """
     from activefreq.evaluation.provenance import versions
     from activefreq.models.catalogue import network_name
     from activefreq.tasks import make_task
+    from activefreq.tasks import task_options as accepted_options
     from activefreq.training.click_free import ClickFreeConfig, train_click_free
     from activefreq.training.state import check_before_training
 
@@ -35,6 +39,10 @@ def train_without_clicks(
                 f"train: --{setting.replace('_', '-')} belongs to training with clicks; {name} has them with "
                 "--network-option clicks=true, where it can take them at all"
             )
+    # A task that resizes needs no word about the size of its network's input.
+    input_size = getattr(network.config, "input_size", None)
+    if "size" in accepted_options(name) and input_size is not None:
+        task_options = {"size": input_size, **task_options}
     task = make_task(name, **task_options)
     config = ClickFreeConfig(**{**task.defaults, **request.settings})
     items = task.training_items(request.data, request.split, request.limit, **request.reading)

@@ -8,6 +8,7 @@ import torch
 from tiny_system import SquaresTask, Tiny
 
 from activefreq.app.command_line import main
+from activefreq.app.networks import _with_options
 from activefreq.app.options import value
 from activefreq.models import FreqFormer, load_network, save_network
 from activefreq.predictor import load
@@ -46,7 +47,7 @@ def test_train_takes_the_recipe_of_the_task(tmp_path, capsys):
     network, header = load_network(tmp_path / "a" / "model.safetensors")
     assert (network.config.width, network.config.sizes) == (6, (3, 5))
     history = header["history"]
-    assert history["task"] == {"name": "tiny", "options": {"noise": 0.1}}
+    assert history["task"] == {"name": "tiny", "options": {"size": 16, "noise": 0.1}}  # the size is the network's
     assert (history["data"], history["split"]) == ("squares", "train")
     assert {"epochs": 1, "batch_size": 2, "learning_rate": 1e-2}.items() <= history["training"].items()
     assert "dice" in history["figures"]
@@ -73,6 +74,18 @@ def test_a_network_learns_clicks_from_where_it_is(trained, tmp_path):
     torch.testing.assert_close(after(image), before(image), rtol=0, atol=1e-2)  # kept at half precision
     assert after.config.clicks
     assert after.further is not None
+
+
+def test_no_weight_is_lost_where_clicks_are_new():
+    class Renaming(Tiny):
+        def __init__(self, config=None, **settings):
+            super().__init__(config, **settings)
+            if self.config.clicks:
+                self.stem = self.first
+                del self.first
+
+    with pytest.raises(ValueError, match=r"Renaming with clicks=true has no place for first\.bias of --start-from"):
+        _with_options(Renaming(), {"clicks": True}, small=False)
 
 
 def test_evaluate_scores_what_has_no_clicks(trained, tmp_path, capsys):
@@ -130,7 +143,7 @@ def test_clicks_are_counted_where_a_network_takes_them(tmp_path, capsys):
     ("options", "message"),
     [
         (["--zoom", 0.5], "--zoom belongs to training with clicks; tiny has them with --network-option clicks=true"),
-        (["--task-option", "speed=3"], "task tiny has no option 'speed'; there are: noise, threshold"),
+        (["--task-option", "speed=3"], "task tiny has no option 'speed'; there are: noise, size, threshold"),
         (["--task-option", "speed"], "train: --task-option must be NAME=VALUE, got 'speed'"),
         (["--network-option", "depth=3"], "train: tiny has no network option 'depth'; there are: input_size, width, "),
         (["--weight", "scalar"], "train: tiny has no network option 'weight'"),
