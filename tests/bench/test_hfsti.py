@@ -51,9 +51,10 @@ def test_networks_compute_with_the_transforms_they_are_given():
     assert (ops.rfft2, ops.irfft2) == ours
 
 
-def test_transforms_are_counted():
-    assert hfsti_speed.transform_macs(tiny(hfsi=False)) == 0
-    assert hfsti_speed.transform_macs(tiny()) > 0
+def test_a_frame_costs_what_its_parts_do():
+    """More frames in memory, and HFSI with its transforms, cost more."""
+    costs = [hfsti_speed.frame_macs(tiny(**settings)) for settings in ({"hfsi": False}, {}, {"memory": 4})]
+    assert 0 < costs[0] < costs[1] < costs[2]
 
 
 def test_another_budget_is_refused(tmp_path):
