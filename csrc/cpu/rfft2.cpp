@@ -144,12 +144,13 @@ void inverse(const Irfft2<T>& p, int threads) {
     const PlaneLanes<T> lanes = group_lanes<T>(plan.count(group), 2 * plan.spectrum_values());
     const PlaneLanes<T> gate_lanes = group_lanes<T>(plan.count(group), gate_numbers * plan.spectrum_values());
     const T* const spectrum = p.spectrum + group * kLanes<T> * 2 * plan.spectrum_values();
-    const T* const gate = p.gate + group * kLanes<T> * gate_numbers * plan.spectrum_values();
+    const int64_t first_gate = group * kLanes<T> * gate_numbers * plan.spectrum_values();
     const T once = p.scale, twice = p.adjoint ? T(0.5) * p.scale : once;
     plan.spectrum_rows(memory, [&](int64_t start, int64_t rows, ComplexVector<T>* to) {
       const int64_t points = rows * plan.frequencies();
       lanes.load_line(spectrum + 2 * start, 2 * points, memory.line);
-      if (p.kind != Gate::none) gate_lanes.load_line(gate + gate_numbers * start, gate_numbers * points, memory.second);
+      if (p.kind != Gate::none)
+        gate_lanes.load_line(p.gate + first_gate + gate_numbers * start, gate_numbers * points, memory.second);
       int64_t i = 0;
       for (int64_t row = 0; row < rows; ++row, to += plan.pitch())
         for (int64_t k = 0; k < plan.frequencies(); ++k, ++i) {
