@@ -7,7 +7,18 @@ import activefreq as af
 from activefreq.ops import irfft2, rfft2
 
 # Odd and even, one row, one column, a prime, sizes with and without a codelet, numbers of planes around the vectors.
-SHAPES = [(2, 2), (1, 1), (20, 1, 1), (3, 1, 7), (3, 9, 1), (17, 5, 6), (4, 13, 10), (2, 8, 33), (33, 11, 11), (2, 3, 22, 44)]
+SHAPES = [
+    (2, 2),
+    (1, 1),
+    (20, 1, 1),
+    (3, 1, 7),
+    (3, 9, 1),
+    (17, 5, 6),
+    (4, 13, 10),
+    (2, 8, 33),
+    (33, 11, 11),
+    (2, 3, 22, 44),
+]
 SHAPES += [(5, 14, 28), (2, 56, 88), (0, 4, 4)]
 FILLED = SHAPES[:-1]  # torch.fft takes no empty tensor
 SPECTRUM = {torch.float32: torch.complex64, torch.float64: torch.complex128}
