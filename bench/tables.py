@@ -1,4 +1,4 @@
-"""Write the tables of README.md and bench/README.md from the JSON in bench/results.
+"""Write the tables of README.md, bench/README.md and docs/ from the JSON in bench/results.
 
 Usage: `python -m bench.tables` writes them, `python -m bench.tables --check` fails where a table is not what the stored
 results say. A table stands between `<!-- table: NAME -->` and `<!-- end -->`; NAME is an entry of TABLES below.
@@ -15,17 +15,12 @@ from statistics import mean, stdev
 from typing import Any
 
 from activefreq.evaluation.bootstrap import Interval
-from bench import freqmedclip_tables, selection_tables, speed_tables
+from bench import freqmedclip_tables, hfsti_tables, selection_tables, speed_tables
 from bench.ablation_tables import ablation
 from bench.speed_tables import markdown, stored
 
 ROOT = Path(__file__).parent.parent
-PAGES = (
-    ROOT / "README.md",
-    ROOT / "bench" / "README.md",
-    ROOT / "bench" / "RESULTS.md",
-    ROOT / "docs" / "freqmedclip.md",
-)
+PAGES = (ROOT / "README.md", *sorted((ROOT / "bench").glob("*.md")), *sorted((ROOT / "docs").glob("*.md")))
 
 
 def isic2017(split: str = "test") -> str:
@@ -163,6 +158,9 @@ TABLES: dict[str, Callable[[], str]] = {
     "freqmedclip-scores": freqmedclip_tables.scores,
     "freqmedclip-ablations": freqmedclip_tables.ablations,
     "freqmedclip-cost": freqmedclip_tables.cost,
+    "hfsti-study": hfsti_tables.study,
+    "hfsti-speed": hfsti_tables.speed,
+    "rfft2": hfsti_tables.rfft2,
 }
 
 

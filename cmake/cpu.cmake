@@ -6,6 +6,7 @@ set(ACTIVEFREQ_CPU_OPERATORS
   csrc/cpu/farthest_pixel.cpp
   csrc/cpu/haar.cpp
   csrc/cpu/label.cpp
+  csrc/cpu/rfft2.cpp
   csrc/cpu/roi_align.cpp
   csrc/cpu/select_click.cpp
   csrc/cpu/squared_distance.cpp
@@ -19,7 +20,8 @@ set(ACTIVEFREQ_WARNINGS -Wall -Wextra -Werror=return-type)
 # decide no click turn it on again for themselves.
 # -fno-trapping-math lets the compiler turn a choice between two values into a blend; it changes no value.
 set(ACTIVEFREQ_ARITHMETIC -ffp-contract=off -fno-math-errno -fno-trapping-math)
-set_source_files_properties(csrc/cpu/freq_mix.cpp csrc/cpu/line_transform.cpp csrc/cpu/spectral_filter.cpp
+set_source_files_properties(csrc/cpu/freq_mix.cpp csrc/cpu/line_transform.cpp csrc/cpu/rfft2.cpp
+  csrc/cpu/spectral_filter.cpp
   PROPERTIES COMPILE_OPTIONS "-ffp-contract=fast;-Wno-psabi")
 
 function(activefreq_cpu_library isa)

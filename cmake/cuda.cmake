@@ -28,6 +28,7 @@ set(ACTIVEFREQ_CUDA_FILTERS
   csrc/cuda/layer_kernels.cu
   csrc/cuda/mix_launch.cu
   csrc/cuda/packed_filter.cu
+  csrc/cuda/rfft2.cu
   csrc/cuda/spectral_filter.cu)
 
 pybind11_add_module(_cuda ${ACTIVEFREQ_CUDA_OPERATORS} ${ACTIVEFREQ_CUDA_FILTERS} csrc/cuda/device.cu

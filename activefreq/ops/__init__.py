@@ -5,6 +5,7 @@ from activefreq.ops.click_maps import click_maps
 from activefreq.ops.freq_mix import freq_mix
 from activefreq.ops.haar import haar_dwt2, haar_idwt2
 from activefreq.ops.label import label
+from activefreq.ops.rfft2 import irfft2, rfft2
 from activefreq.ops.roi_align import roi_align
 from activefreq.ops.select_click import Selection, select_click
 from activefreq.ops.spectral_filter import spectral_filter
@@ -17,7 +18,9 @@ __all__ = [
     "freq_mix",
     "haar_dwt2",
     "haar_idwt2",
+    "irfft2",
     "label",
+    "rfft2",
     "roi_align",
     "select_click",
     "spectral_filter",

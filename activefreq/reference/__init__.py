@@ -7,6 +7,7 @@ from activefreq.reference.click_maps import click_maps
 from activefreq.reference.freq_mix import freq_mix
 from activefreq.reference.haar import haar_dwt2, haar_idwt2
 from activefreq.reference.label import label
+from activefreq.reference.rfft2 import irfft2, rfft2
 from activefreq.reference.roi_align import roi_align
 from activefreq.reference.select_click import select_click
 from activefreq.reference.spectral_filter import spectral_filter
@@ -17,7 +18,9 @@ __all__ = [
     "freq_mix",
     "haar_dwt2",
     "haar_idwt2",
+    "irfft2",
     "label",
+    "rfft2",
     "roi_align",
     "select_click",
     "spectral_filter",

@@ -158,6 +158,40 @@ void haar_idwt2(Address ll, Address lh, Address hl, Address hh, Address output, 
       threads);
 }
 
+void run(const Rfft2<float>& p, int threads) { operators().rfft2(p, threads); }
+void run(const Rfft2<double>& p, int threads) { operators().rfft2_double(p, threads); }
+void run(const Irfft2<float>& p, int threads) { operators().irfft2(p, threads); }
+void run(const Irfft2<double>& p, int threads) { operators().irfft2_double(p, threads); }
+void run(const Irfft2Backward<float>& p, int threads) { operators().irfft2_backward(p, threads); }
+void run(const Irfft2Backward<double>& p, int threads) { operators().irfft2_backward_double(p, threads); }
+
+template <class T>
+void rfft2(Address input, Address spectrum, int64_t planes, int64_t height, int64_t width, double scale, bool adjoint,
+           int threads) {
+  run(Rfft2<T>{at<const T>(input), at<T>(spectrum), planes, height, width, static_cast<T>(scale), adjoint}, threads);
+}
+
+// gate: 0 none, 1 real, 2 complex, as Gate in csrc/core/rfft2.h
+template <class T>
+void irfft2(Address spectrum, Address gate, int kind, Address output, int64_t planes, int64_t height, int64_t width,
+            double scale, bool adjoint, int threads) {
+  run(Irfft2<T>{at<const T>(spectrum), at<const T>(gate), static_cast<Gate>(kind), at<T>(output), planes, height, width,
+                static_cast<T>(scale), adjoint},
+      threads);
+}
+
+template <class T>
+void irfft2_backward(Address gradient, Address spectrum, Address gate, int kind, Address spectrum_gradient,
+                     Address gate_gradient, int64_t planes, int64_t height, int64_t width, double scale, int threads) {
+  run(Irfft2Backward<T>{{at<const T>(gradient), at<T>(spectrum_gradient), planes, height, width, static_cast<T>(scale),
+                         true},
+                        at<const T>(spectrum),
+                        at<const T>(gate),
+                        static_cast<Gate>(kind),
+                        at<T>(gate_gradient)},
+      threads);
+}
+
 void run(const RoiAlign<float>& p, int threads) { operators().roi_align(p, threads); }
 void run(const RoiAlign<double>& p, int threads) { operators().roi_align_double(p, threads); }
 void run(const RoiAlignBackward<float>& p, int threads) { operators().roi_align_backward(p, threads); }
@@ -243,6 +277,12 @@ PYBIND11_MODULE(_cpu, m) {
   m.def("haar_dwt2_double", &haar_dwt2<double>, release);
   m.def("haar_idwt2", &haar_idwt2<float>, release);
   m.def("haar_idwt2_double", &haar_idwt2<double>, release);
+  m.def("rfft2", &rfft2<float>, release);
+  m.def("rfft2_double", &rfft2<double>, release);
+  m.def("irfft2", &irfft2<float>, release);
+  m.def("irfft2_double", &irfft2<double>, release);
+  m.def("irfft2_backward", &irfft2_backward<float>, release);
+  m.def("irfft2_backward_double", &irfft2_backward<double>, release);
   m.def("roi_align", &roi_align<float>, release);
   m.def("roi_align_double", &roi_align<double>, release);
   m.def("roi_align_backward", &roi_align_backward<float>, release);

@@ -196,6 +196,33 @@ void haar_idwt2(Address ll, Address lh, Address hl, Address hh, Address y, int64
   cuda::haar_idwt2(haar_planes(y, ll, lh, hl, hh, planes, height, width, element, repeat), at<CUstream_st>(stream));
 }
 
+// gate: 0 none, 1 real, 2 complex, as Gate in csrc/core/rfft2.h
+GatedSpectrum gated_spectrum(Address spectrum, Address gate, int kind, int64_t planes, int64_t height, int64_t width,
+                             double scale, bool adjoint) {
+  return {at<const Point>(spectrum),
+          at<const void>(gate),
+          static_cast<Gate>(kind),
+          planes,
+          height,
+          width,
+          static_cast<float>(scale),
+          adjoint};
+}
+
+void hermitian_product(Address spectrum, Address gate, int kind, Address product, int64_t planes, int64_t height,
+                       int64_t width, double scale, bool adjoint, int device, Address stream) {
+  const cuda::DeviceGuard guard(device);
+  cuda::hermitian_product(gated_spectrum(spectrum, gate, kind, planes, height, width, scale, adjoint),
+                          at<Point>(product), at<CUstream_st>(stream));
+}
+
+void product_gradient(Address spectrum, Address gate, int kind, Address gradient, Address gate_gradient, int64_t planes,
+                      int64_t height, int64_t width, double scale, int device, Address stream) {
+  const cuda::DeviceGuard guard(device);
+  cuda::product_gradient(gated_spectrum(spectrum, gate, kind, planes, height, width, scale, false), at<Point>(gradient),
+                         at<void>(gate_gradient), at<CUstream_st>(stream));
+}
+
 }  // namespace
 
 PYBIND11_MODULE(_cuda, m) {
@@ -216,6 +243,8 @@ PYBIND11_MODULE(_cuda, m) {
   m.def("spectral_filter_workspace", &spectral_filter_workspace, release);
   m.def("haar_dwt2", &haar_dwt2, release);
   m.def("haar_idwt2", &haar_idwt2, release);
+  m.def("hermitian_product", &hermitian_product, release);
+  m.def("product_gradient", &product_gradient, release);
   m.def("fourier_library", &cuda::fourier_library);
   m.def("set_fourier_libraries", &cuda::set_fourier_libraries);
   m.def("device_count", &cuda::device_count);

@@ -10,7 +10,7 @@ namespace activefreq::AF_ISA {
 // A of N = A B; 1 where N points fit the registers, as 16 do where there are 32 of them. Measured.
 template <int N>
 constexpr int row_pass() {
-  return N <= 16 ? 1 : N < 56 ? 4 : 8;
+  return N <= 16 ? 1 : N == 22 ? 2 : N < 56 ? 4 : 8;
 }
 // Columns run B twice in a row, so the easier factor goes there.
 template <int N>
@@ -159,6 +159,21 @@ void codelet_columns_gradient(const LineTransform<T>&, const Columns<T>& c, Comp
 }
 
 template <class T, int N>
+void codelet_transform(const LineTransform<T>&, ComplexVector<T>* buffer, int64_t stride, int64_t count, bool inverse,
+                       ComplexVector<T>*) {
+  for (int64_t column = 0; column < count; ++column) {
+    ComplexVector<T>* points = buffer + column;
+    if (inverse)
+      transform_line<T, N>([&](int k) __attribute__((always_inline)) { return swapped(points[k * stride]); },
+                           [&](int j, ComplexVector<T> v)
+                               __attribute__((always_inline)) { points[j * stride] = swapped(v); });
+    else
+      transform_line<T, N>([&](int j) __attribute__((always_inline)) { return points[j * stride]; },
+                           [&](int k, ComplexVector<T> v) __attribute__((always_inline)) { points[k * stride] = v; });
+  }
+}
+
+template <class T, int N>
 LineTransform<T> codelet() {
   return {N,
           nullptr,
@@ -170,7 +185,8 @@ LineTransform<T> codelet() {
           [](const LineTransform<T>& line, const Columns<T>& c, ComplexVector<T>* scratch) {
             c.weight ? codelet_columns_gradient<T, N, false>(line, c, scratch)
                      : codelet_columns_gradient<T, N, true>(line, c, scratch);
-          }};
+          },
+          codelet_transform<T, N>};
 }
 
 }  // namespace activefreq::AF_ISA

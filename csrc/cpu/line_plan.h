@@ -50,6 +50,9 @@ class LinePlan {
         case 8:
           pass<8>(from, to, done);
           break;
+        case 11:
+          pass<11>(from, to, done);
+          break;
         default:
           pass_prime(from, to, done, radix, scratch);
       }
@@ -169,6 +172,12 @@ void transform_columns(const LinePlan<T>& plan, int64_t n, ComplexVector<T>* buf
     const ComplexVector<T>* z = plan.transform(scratch, scratch + n, scratch + 2 * n);
     for (int64_t j = 0; j < n; ++j) points[j * stride] = inverse ? swapped(z[j]) : z[j];
   }
+}
+
+template <class T>
+void plan_transform(const LineTransform<T>& line, ComplexVector<T>* buffer, int64_t stride, int64_t count, bool inverse,
+                    ComplexVector<T>* scratch) {
+  transform_columns<T>(*line.plan, line.length, buffer, stride, count, inverse, scratch);
 }
 
 // The plan for a length, made at its first use and kept.

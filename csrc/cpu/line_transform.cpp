@@ -23,8 +23,9 @@ const LinePlan<T>& kept_plan(int64_t length) {
 
 template <class T>
 LineTransform<T> planned(int64_t length) {
-  return {length,          &kept_plan<T>(length),  plan_forward<T>,
-          plan_inverse<T>, plan_columns<T, false>, plan_columns<T, true>};
+  return {length,           &kept_plan<T>(length),  plan_forward<T>,
+          plan_inverse<T>,  plan_columns<T, false>, plan_columns<T, true>,
+          plan_transform<T>};
 }
 
 }  // namespace
@@ -34,31 +35,39 @@ const LinePlan<double>& line_plan(int64_t length, double) { return kept_plan<dou
 
 LineTransform<double> line_transform(int64_t length, double) { return planned<double>(length); }
 
-// The lengths of the networks' layers at 224, 384 and 448 pixels: height and width, and a quarter of the channels.
+// The lengths of the networks' layers at 224, 352, 384 and 448 pixels: height and width, and a quarter of the channels.
 LineTransform<float> line_transform(int64_t length, float) {
   switch (length) {
     case 7:
       return codelet<float, 7>();
     case 8:
       return codelet<float, 8>();
+    case 11:
+      return codelet<float, 11>();
     case 12:
       return codelet<float, 12>();
     case 14:
       return codelet<float, 14>();
     case 16:
       return codelet<float, 16>();
+    case 22:
+      return codelet<float, 22>();
     case 24:
       return codelet<float, 24>();
     case 28:
       return codelet<float, 28>();
     case 32:
       return codelet<float, 32>();
+    case 44:
+      return codelet<float, 44>();
     case 48:
       return codelet<float, 48>();
     case 56:
       return codelet<float, 56>();
     case 64:
       return codelet<float, 64>();
+    case 88:
+      return codelet<float, 88>();
     case 96:
       return codelet<float, 96>();
     case 112:

@@ -4,7 +4,9 @@
 //                     B(k) = -i (Z(k) - conj Z(n-k)). Both are twice the half spectrum; the caller's scale knows.
 //   inverse           back, unnormalised. Imaginary parts at DC and Nyquist are not read.
 //   columns           for each of `count` columns: transform, times weight, inverse, in place.
-//   columns_gradient  the same on the gradient, and products += conj(X) G on the way.
+//   columns_gradient  the same on the gradient, and products += conj(X) G on the way;
+//   transform         `count` columns alone, forward or inverse, unnormalised, in place; point j of column k lies at
+//                     buffer[j * stride + k].
 //
 // line_codelet.h has the sizes that networks use, line_plan.h every other size.
 #pragma once
@@ -37,9 +39,11 @@ struct LineTransform {
                   Vector<T>* a, Vector<T>* b, ComplexVector<T>* scratch);
   void (*columns)(const LineTransform&, const Columns<T>&, ComplexVector<T>* scratch);
   void (*columns_gradient)(const LineTransform&, const Columns<T>&, ComplexVector<T>* scratch);
+  void (*transform)(const LineTransform&, ComplexVector<T>* buffer, int64_t stride, int64_t count, bool inverse,
+                    ComplexVector<T>* scratch);
 };
 
-// Vectors of scratch that any of the four may use.
+// Vectors of scratch that any of them may use.
 inline int64_t line_scratch(int64_t length) { return 4 * length; }
 
 template <class T>

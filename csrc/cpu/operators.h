@@ -4,6 +4,7 @@
 #include "core/freq_mix.h"
 #include "core/haar.h"
 #include "core/label.h"
+#include "core/rfft2.h"
 #include "core/roi_align.h"
 #include "core/select_click.h"
 #include "core/spectral_filter.h"
@@ -28,6 +29,12 @@ struct Operators {
   void (*haar_dwt2_double)(const HaarAnalysis<double>&, int threads);
   void (*haar_idwt2)(const HaarSynthesis<float>&, int threads);
   void (*haar_idwt2_double)(const HaarSynthesis<double>&, int threads);
+  void (*rfft2)(const Rfft2<float>&, int threads);
+  void (*rfft2_double)(const Rfft2<double>&, int threads);
+  void (*irfft2)(const Irfft2<float>&, int threads);
+  void (*irfft2_double)(const Irfft2<double>&, int threads);
+  void (*irfft2_backward)(const Irfft2Backward<float>&, int threads);
+  void (*irfft2_backward_double)(const Irfft2Backward<double>&, int threads);
   void (*roi_align)(const RoiAlign<float>&, int threads);
   void (*roi_align_double)(const RoiAlign<double>&, int threads);
   void (*roi_align_backward)(const RoiAlignBackward<float>&, int threads);

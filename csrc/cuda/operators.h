@@ -8,6 +8,7 @@
 #include "core/filter_calls.h"
 #include "core/haar_kernels.h"
 #include "core/label.h"
+#include "core/rfft2_kernels.h"
 #include "core/roi_align.h"
 #include "core/select_click.h"
 #include "core/squared_distance.h"
@@ -34,6 +35,9 @@ int64_t spectral_filter_workspace(const SpectralFilterCall& call, cudaStream_t s
 void spectral_filter(const SpectralFilterCall& call, cudaStream_t stream);
 void haar_dwt2(const HaarPlanes& p, cudaStream_t stream);
 void haar_idwt2(const HaarPlanes& p, cudaStream_t stream);
+// around the transforms of irfft2 and of its gradient; `gradient` is read and written
+void hermitian_product(const GatedSpectrum& p, Point* product, cudaStream_t stream);
+void product_gradient(const GatedSpectrum& p, Point* gradient, void* gate_gradient, cudaStream_t stream);
 // across: batch * height * width values of workspace
 void squared_distance(const SquaredDistance& p, uint16_t* across, cudaStream_t stream);
 

@@ -9,9 +9,9 @@ import torch
 
 import activefreq as af
 
-OPERATORS = ["click_maps", "freq_mix", "haar_dwt2", "haar_idwt2", "label", "roi_align", "select_click"]
-OPERATORS += ["spectral_filter", "squared_distance"]
-DIFFERENTIABLE = {"freq_mix", "haar_dwt2", "haar_idwt2", "roi_align", "spectral_filter"}
+OPERATORS = ["click_maps", "freq_mix", "haar_dwt2", "haar_idwt2", "irfft2", "label", "rfft2", "roi_align"]
+OPERATORS += ["select_click", "spectral_filter", "squared_distance"]
+DIFFERENTIABLE = {"freq_mix", "haar_dwt2", "haar_idwt2", "irfft2", "rfft2", "roi_align", "spectral_filter"}
 
 
 def arguments(name, side):
@@ -32,6 +32,10 @@ def arguments(name, side):
         return (normal(side, side),)
     if name == "haar_idwt2":
         return tuple(normal(half - 1, half - 1) for _ in range(4)), (side, side)
+    if name == "irfft2":
+        return torch.complex(normal(side, half), normal(side, half)), (side, side), normal(side, half)
+    if name == "rfft2":
+        return (normal(side, side),)
     if name == "roi_align":
         boxes = torch.tensor([[0, 0, side, side], [-1, 2, side - 3, side + 2]])
         return normal(1, 1, side, side), boxes, torch.zeros(2, dtype=torch.int64), (side, side)
@@ -47,9 +51,9 @@ def test_no_operator_is_forgotten():
 
 
 def tensors_of(value):
-    """The floating tensors among nested arguments or results."""
+    """The tensors among nested arguments or results that have a gradient."""
     if isinstance(value, torch.Tensor):
-        return [value] if value.is_floating_point() else []
+        return [value] if value.is_floating_point() or value.is_complex() else []
     return [t for item in value for t in tensors_of(item)] if isinstance(value, tuple) else []
 
 
@@ -111,7 +115,7 @@ def test_small_sizes_do_not_fail_the_schema(name):
         torch.library.opcheck(function, args, kwargs)
         if name in DIFFERENTIABLE:
             recording = tuple(
-                t.detach().clone().requires_grad_() if isinstance(t, torch.Tensor) and t.is_floating_point() else t
+                t.detach().clone().requires_grad_() if isinstance(t, torch.Tensor) and tensors_of(t) else t
                 for t in args
             )
             torch.library.opcheck(function, recording, kwargs)
