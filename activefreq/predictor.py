@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from importlib import resources
 from pathlib import Path
 from typing import Any, Protocol
@@ -24,7 +23,7 @@ from activefreq.crops import (
 )
 from activefreq.editing import monotone, progressive_merge
 from activefreq.models.catalogue import network_name, takes_clicks
-from activefreq.models.checkpoint import load_network
+from activefreq.models.checkpoint import load_network, weights_digest
 from activefreq.models.cost import network_cost, refine_macs
 from activefreq.models.freqformer import FreqFormer
 from activefreq.models.network_input import network_input
@@ -187,12 +186,8 @@ class FreqFormerPredictor:
         return focus_boxes(previous, answer, clicks, limits, steps.expansion, steps.minimum_side, steps.threshold)
 
     def weights_digest(self) -> str:
-        """A fingerprint of every weight, so that results of other weights are not taken for these."""
-        digest = hashlib.blake2b(digest_size=16)
-        for name, tensor in self.network.state_dict().items():
-            digest.update(name.encode())
-            digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-        return digest.hexdigest()
+        """See `activefreq.models.checkpoint.weights_digest`."""
+        return weights_digest(self.network)
 
     def describe(self) -> dict[str, Any]:
         """Name, cost, input size and history, for an evaluation's records."""

@@ -82,8 +82,8 @@ class SquaresTask:
     unit = "px"
     defaults = {"epochs": 2, "batch_size": 2, "learning_rate": 1e-2}  # noqa: RUF012
 
-    def __init__(self, threshold=0.5, noise=0.05):
-        self.threshold, self.noise = threshold, noise
+    def __init__(self, threshold=0.5, noise=0.05, size=16):
+        self.threshold, self.noise, self.size = threshold, noise, size
 
     def items(self, data, split, limit=None, **reading):
         if data != "squares" or reading:

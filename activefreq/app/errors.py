@@ -29,7 +29,7 @@ def one_line_errors(command: Command) -> Command:
             return command(*args, **kwargs)
         except (typer.Exit, typer.Abort):  # RuntimeErrors that end a command as it wishes
             raise
-        except (ValueError, TypeError, OSError, RuntimeError) as error:
+        except (ValueError, TypeError, OSError, RuntimeError, ImportError) as error:  # the last: an extra is missing
             if show_tracebacks.get():
                 raise
             typer.echo(f"activefreq: error: {' '.join(str(error).split())}", err=True)

@@ -38,7 +38,9 @@ def info(
 
 def _cost_table(model: str) -> str:
     """Parameters and multiply-accumulates of each part, beside the paper's figures."""
+    from activefreq.evaluation.tables import aligned
     from activefreq.models.cost import network_cost
+    from activefreq.models.freqformer import FreqFormer
     from activefreq.predictor import load
 
     predictor = load(model)
@@ -55,11 +57,6 @@ def _cost_table(model: str) -> str:
         for name in own.parts
     ]
     rows.append((predictor.name, f"{own.parameters / 1e6:.2f}", f"{own.macs / 1e9:.2f}", f"{large.macs / 1e9:.2f}"))
-    rows.append(PAPER)
-    widths = [max(len(row[column]) for row in rows) for column in range(len(PAPER))]
-    return "\n".join(
-        "  ".join(
-            [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
-        )
-        for row in rows
-    )
+    if isinstance(predictor.network, FreqFormer):
+        rows.append(PAPER)
+    return aligned(rows)

@@ -12,7 +12,7 @@ from rich.progress import Progress as Bar
 if TYPE_CHECKING:
     from activefreq.evaluation import Progress
 
-__all__ = ["EvaluationBar", "TrainingBar"]
+__all__ = ["EvaluationBar", "ScoringBar", "TrainingBar"]
 
 
 class EvaluationBar:
@@ -88,3 +88,33 @@ class TrainingBar:
         self._bar.update(
             self._task, total=self._epochs * steps, completed=epoch * steps + step, epoch=epoch + 1, loss=loss
         )
+
+
+class ScoringBar:
+    """One line: items done, time left. Silent where standard error is no terminal."""
+
+    def __init__(self) -> None:
+        console = Console(stderr=True)
+        self._bar = Bar(
+            TextColumn("scoring"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self._task = self._bar.add_task("score", total=None)
+
+    def __enter__(self) -> ScoringBar:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def __call__(self, finished: int, total: int) -> None:
+        """Show how far the scoring is."""
+        self._bar.update(self._task, total=total, completed=finished)

@@ -1,69 +1,135 @@
-"""`activefreq train`: options, a progress bar, and the call."""
+"""`activefreq train`: its options, and which training they ask for."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from statistics import median
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import Annotated, Any
 
 import typer
 
-from activefreq.app.progress import TrainingBar
-
-if TYPE_CHECKING:
-    from torch import nn
-
-    from activefreq.data import Dataset
-    from activefreq.training.process_group import ProcessGroup
+from activefreq.app.options import named_values
+from activefreq.app.training_run import TrainingRequest
 
 __all__ = ["train"]
 
-_SHOWN = 4  # validation objects that are drawn for TensorBoard
+CLICKS = "With clicks"
+NETWORK = "Network"
 
 
 def train(
-    data: Annotated[str, typer.Option(help="phantom, or a folder of images and masks")],
+    data: Annotated[str, typer.Option(help="phantom, or the folder of a data set")],
     out: Annotated[Path, typer.Option(help="folder for checkpoints and logs")],
-    model: Annotated[str, typer.Option(help="the network to train")] = "freqformer",
-    data_format: Annotated[str, typer.Option("--format", help="auto, folder or isic2017")] = "auto",
-    split: Annotated[str, typer.Option(help="split to train on")] = "train",
-    validation_split: Annotated[str, typer.Option(help="split whose NoC chooses the best epoch")] = "val",
-    masks: Annotated[str | None, typer.Option(help="folder of masks, where it is not masks/")] = None,
-    ignore: Annotated[int | None, typer.Option(help="mask value that takes no part, for example 128")] = None,
-    limit: Annotated[int | None, typer.Option(help="train on the first N objects")] = None,
-    stage: Annotated[
-        str, typer.Option(help="coarse: the network; refine: its refine layer, the rest frozen; both: together")
-    ] = "coarse",
-    epochs: Annotated[int, typer.Option(help="passes over the data")] = 120,
-    batch_size: Annotated[int, typer.Option(help="images per step")] = 16,
-    learning_rate: Annotated[
-        float, typer.Option(help="5e-5 is the paper's, for a warm start; 5e-4 from nothing")
-    ] = 5e-5,
-    schedule: Annotated[str, typer.Option(help="step: a tenth after --step-epoch (the paper's); cosine")] = "step",
-    step_epoch: Annotated[int, typer.Option(help="where the step schedule falls")] = 50,
-    weight_decay: Annotated[float, typer.Option(help="decoupled weight decay")] = 0.0,
-    average: Annotated[
-        float, typer.Option(help="decay of the weights' running mean, for example 0.999; 0: none")
-    ] = 0.0,
-    zoom: Annotated[float, typer.Option(help="share of the images that are cropped around the object")] = 0.0,
-    crop: Annotated[
-        int, typer.Option(help="side in pixels of the training images; refinement gains from more than the input's")
-    ] = 224,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="freqformer, frequency-disentangled, freqmedclip or hfsti-net",
+            show_default="freqformer, or what --start-from holds",
+            rich_help_panel=NETWORK,
+        ),
+    ] = None,
+    network_option: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="a field of its configuration; repeat for more", rich_help_panel=NETWORK, metavar="NAME=VALUE"
+        ),
+    ] = None,
+    small: Annotated[
+        bool, typer.Option("--small", help="its small variant, for trials (not freqformer's)", rich_help_panel=NETWORK)
+    ] = False,
     input_size: Annotated[
-        int | None, typer.Option(help="side in pixels of the finished predictor's input; 224 for a new network")
+        int | None,
+        typer.Option(
+            help="side in pixels of the finished predictor's input",
+            show_default="224, freqformer's",
+            rich_help_panel=NETWORK,
+        ),
     ] = None,
     weight: Annotated[
-        str | None, typer.Option(help="spectra: full (a new network's), scalar, generated, low-rank")
+        str | None,
+        typer.Option(help="spectra: full (a new network's), scalar, generated, low-rank", rich_help_panel=NETWORK),
     ] = None,
-    click_decay: Annotated[float, typer.Option(help="how fast the number of initial clicks falls off")] = 0.8,
-    dice_weight: Annotated[float, typer.Option(help="weight of the Dice loss beside the focal loss")] = 1.0,
-    correct_weight: Annotated[float, typer.Option(help="loss weight of regions that are already right")] = 1.0,
-    autocast: Annotated[bool, typer.Option(help="bfloat16 in the forward pass")] = False,
-    validate_every: Annotated[int, typer.Option(help="epochs between validations; 0 never")] = 10,
-    start_from: Annotated[str | None, typer.Option(help="weights to start from: a name, file or folder")] = None,
+    start_from: Annotated[
+        str | None, typer.Option(help="weights to start from: a name, file or folder", rich_help_panel=NETWORK)
+    ] = None,
     encoder_from: Annotated[
-        str | None, typer.Option(help="SegFormer whose weights start the encoder: a hub id (nvidia/mit-b0) or a folder")
+        str | None,
+        typer.Option(
+            help="SegFormer whose weights start freqformer's encoder: a hub id (nvidia/mit-b0) or a folder",
+            rich_help_panel=NETWORK,
+        ),
+    ] = None,
+    task_option: Annotated[
+        list[str] | None,
+        typer.Option(help="without clicks: an option of the network's task; repeat for more", metavar="NAME=VALUE"),
+    ] = None,
+    data_format: Annotated[str | None, typer.Option("--format", help="auto, folder or isic2017")] = None,
+    split: Annotated[str, typer.Option(help="split to train on")] = "train",
+    validation_split: Annotated[
+        str, typer.Option(help="split whose NoC, without clicks whose Dice, chooses the best epoch")
+    ] = "val",
+    masks: Annotated[str | None, typer.Option(help="folder of masks, where it is not masks/")] = None,
+    ignore: Annotated[int | None, typer.Option(help="mask value that takes no part, for example 128")] = None,
+    limit: Annotated[int | None, typer.Option(help="train on the first N objects, volumes, …")] = None,
+    epochs: Annotated[int | None, typer.Option(help="passes over the data", show_default="120; the task's")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="images per step", show_default="16; the task's")] = None,
+    learning_rate: Annotated[
+        float | None,
+        typer.Option(help="5e-5 is the paper's, for a warm start; 5e-4 from nothing", show_default="5e-5; the task's"),
+    ] = None,
+    schedule: Annotated[
+        str | None,
+        typer.Option(
+            help="step: a tenth after --step-epoch (the paper's); cosine; constant, without clicks",
+            show_default="step; the task's",
+        ),
+    ] = None,
+    step_epoch: Annotated[
+        int | None, typer.Option(help="where the step schedule falls", show_default="50; the task's")
+    ] = None,
+    optimizer: Annotated[str | None, typer.Option(help="adamw or adam", show_default="adamw; the task's")] = None,
+    weight_decay: Annotated[float | None, typer.Option(help="of the optimiser", show_default="0; the task's")] = None,
+    average: Annotated[
+        float | None, typer.Option(help="decay of the weights' running mean, for example 0.999; 0: none")
+    ] = None,
+    autocast: Annotated[bool | None, typer.Option(help="bfloat16 in the forward pass")] = None,
+    validate_every: Annotated[
+        int | None, typer.Option(help="epochs between validations; 0 never", show_default="10; the task's")
+    ] = None,
+    stage: Annotated[
+        str | None,
+        typer.Option(
+            help="coarse: the network; refine: its refine layer, the rest frozen; both: together",
+            show_default="coarse",
+            rich_help_panel=CLICKS,
+        ),
+    ] = None,
+    crop: Annotated[
+        int | None,
+        typer.Option(
+            help="side in pixels of the training images; refinement gains from more than the input's",
+            show_default="224",
+            rich_help_panel=CLICKS,
+        ),
+    ] = None,
+    zoom: Annotated[
+        float | None,
+        typer.Option(
+            help="share of the images that are cropped around the object", show_default="0", rich_help_panel=CLICKS
+        ),
+    ] = None,
+    click_decay: Annotated[
+        float | None,
+        typer.Option(
+            help="how fast the number of initial clicks falls off", show_default="0.8", rich_help_panel=CLICKS
+        ),
+    ] = None,
+    dice_weight: Annotated[
+        float | None,
+        typer.Option(help="weight of the Dice loss beside the focal loss", show_default="1", rich_help_panel=CLICKS),
+    ] = None,
+    correct_weight: Annotated[
+        float | None,
+        typer.Option(help="loss weight of regions that are already right", show_default="1", rich_help_panel=CLICKS),
     ] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")] = "cpu",
     threads: Annotated[
@@ -72,129 +138,80 @@ def train(
     seed: Annotated[int, typer.Option(help="seed of everything random")] = 0,
     resume: Annotated[bool, typer.Option(help="go on with the run in --out")] = False,
 ) -> None:
-    """Train a FreqFormer with simulated clicks.
+    """Train a network: freqformer with simulated clicks, the others without.
 
     Every epoch leaves a checkpoint, so a run that was stopped goes on with --resume. The best validated weights are
     in OUT/model.safetensors, ready for `activefreq evaluate --model OUT`. Curves: tensorboard --logdir OUT.
+    freqmedclip and hfsti-net learn to take clicks with --network-option clicks=true. Of two defaults the second, that
+    of the network's task, holds without clicks.
 
     \b
     Examples:
       activefreq train --data path/to/isic2017 --out runs/first --learning-rate 5e-4
       activefreq train --data path/to/isic2017 --out runs/first --learning-rate 5e-4 --resume
       activefreq train --data phantom --out runs/tiny --crop 128 --epochs 5
+      activefreq train --model hfsti-net --data path/to/frames --out runs/video --epochs 20
       torchrun --nproc-per-node 2 --no-python activefreq train --data path/to/isic2017 --out runs/two --device cuda
     """  # noqa: D301
-    if model != "freqformer":
-        raise ValueError(f"train: unknown model {model!r}; there is: freqformer")
     import torch
-    from torch.utils.data import Subset
 
-    from activefreq.data import open_dataset
+    from activefreq.app.networks import starting_network
+    from activefreq.app.train_click_free import train_without_clicks
+    from activefreq.app.train_with_clicks import train_with_clicks
     from activefreq.evaluation.devices import check_device
-    from activefreq.evaluation.provenance import versions
-    from activefreq.models.freqformer import FreqFormer
-    from activefreq.predictor import load
-    from activefreq.training.configuration import TrainingConfig
-    from activefreq.training.encoder_start import start_encoder
-    from activefreq.training.loop import train as run
-    from activefreq.training.pixels import load_pixels
-    from activefreq.training.process_group import launched_processes
-    from activefreq.training.state import check_before_training
+    from activefreq.models.catalogue import takes_clicks
 
-    config = TrainingConfig(
-        stage=stage,
-        epochs=epochs,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        schedule=schedule,
-        step_epoch=step_epoch,
-        weight_decay=weight_decay,
-        average=average,
-        zoom=zoom,
-        crop=crop,
-        click_decay=click_decay,
-        dice_weight=dice_weight,
-        correct_weight=correct_weight,
-        autocast=autocast,
-        validate_every=validate_every,
-        seed=seed,
-    )
     check_device(device)
     if threads is not None and threads < 1:
         raise ValueError(f"train: --threads must be at least 1, got {threads}")
     if start_from and encoder_from:
         raise ValueError("train: --start-from brings an encoder of its own; leave --encoder-from out")
-    options: dict[str, Any] = {"format": data_format, "masks": masks, "ignore": ignore}
-    dataset = open_dataset(data, split=split, limit=limit, **options)
-    held_out = open_dataset(data, split=validation_split, **options) if validate_every else None
+    own = _given(input_size=input_size, weight=weight)
     torch.manual_seed(seed)
-    # Travels with the weights, so it holds names and settings, not the paths of this machine.
-    history: dict[str, Any] = {"data": dataset.name, "split": split, "versions": versions()}
-    own: dict[str, Any] = {
-        name: value for name, value in {"input_size": input_size, "weight": weight}.items() if value is not None
-    }
-    if start_from:
-        before = load(start_from)
-        if not isinstance(before.network, FreqFormer):
-            raise ValueError(f"train: --start-from {start_from} holds no freqformer")
-        network, history["started_from"] = before.network, before.history
-        for name, value in own.items():
-            if getattr(network.config, name) != value:
-                there = getattr(network.config, name)
-                raise ValueError(f"train: --{name.replace('_', '-')} {value}, but --start-from has {there}")
-    else:
-        network = FreqFormer(**own)
-    if stage != "coarse" and network.refine_layer is None:
-        network = network.with_refine_layer()
-    check_before_training(len(dataset), out, config, resume)
-    with launched_processes(device) as group, TrainingBar(epochs, hidden=not group.leads) as progress:
-        if threads is not None:
-            torch.set_num_threads(threads)
-        if encoder_from:
-            start = start_encoder(network, encoder_from)
-            history["encoder_from"] = {**start.as_dict(), "source": Path(encoder_from).name}
-            if group.leads:
-                typer.echo(start)
-        network.to(group.device)
-        validate = None if held_out is None else lambda net: _validation_figures(net, held_out, seed, group)
-        shown: Any = Subset(cast("Any", held_out), range(min(_SHOWN, len(held_out)))) if held_out else None
-        pictured = load_pixels(shown, config.crop) if held_out else None
-        try:
-            path = run(network, dataset, out, config, history, validate, resume, progress, pictured, group)
-        except KeyboardInterrupt:
-            progress.stop()
-            typer.echo(f"interrupted: {_kept(out)}", err=True)
-            raise typer.Exit(130) from None
-        if group.leads:
-            typer.echo(f"weights: {path}")
-            typer.echo(_seconds(out / "log.jsonl"))
-
-
-def _kept(out: Path) -> str:
-    if not (out / "last.safetensors").exists():
-        return "nothing was written"
-    return f"finished epochs are kept in {out}; the same command with --resume goes on"
-
-
-def _seconds(log: Path) -> str:
-    epochs = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
-    seconds = [epoch["seconds"] for epoch in epochs if "seconds" in epoch]  # older runs did not note them
-    typical = f"{median(seconds):.1f}" if seconds else "unknown"
-    return f"seconds per epoch: {typical}, without validation; beside a plain loop's: python -m bench.training_epoch"
-
-
-def _validation_figures(network: nn.Module, held_out: Dataset, seed: int, group: ProcessGroup) -> dict[str, float]:
-    """NoC on the held-out objects, of which each process clicks every n-th."""
-    from torch.utils.data import Subset
-
-    import activefreq
-    from activefreq.predictor import FreqFormerPredictor
-
-    mine: Any = (
-        held_out if group.size == 1 else Subset(cast("Any", held_out), range(group.rank, len(held_out), group.size))
+    network, history = starting_network(
+        model, own | named_values(network_option, "train: --network-option"), start_from, small
     )
-    if not len(mine):
-        return group.weighted_mean({}, 0)
-    result = activefreq.evaluate(FreqFormerPredictor(network), mine, strategy="largest", seed=seed)
-    figures = {f"noc{threshold}": value for threshold, value in result.noc.items()}
-    return group.weighted_mean(figures, len(result.ious))
+    request = TrainingRequest(
+        data=data,
+        out=out,
+        split=split,
+        validation_split=validation_split,
+        limit=limit,
+        reading=_given(format=data_format, masks=masks, ignore=ignore),
+        settings=_given(
+            epochs=epochs,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            schedule=schedule,
+            step_epoch=step_epoch,
+            optimizer=optimizer,
+            weight_decay=weight_decay,
+            average=average,
+            autocast=autocast,
+            validate_every=validate_every,
+            stage=stage,
+            crop=crop,
+            zoom=zoom,
+            click_decay=click_decay,
+            dice_weight=dice_weight,
+            correct_weight=correct_weight,
+            seed=seed,
+        ),
+        device=device,
+        threads=threads,
+        resume=resume,
+    )
+    task_options = named_values(task_option, "train: --task-option")
+    if takes_clicks(network):
+        if task_options:
+            raise ValueError("train: --task-option belongs to training without clicks")
+        train_with_clicks(network, history, request, encoder_from)
+    else:
+        if encoder_from:
+            raise ValueError("train: --encoder-from is for freqformer")
+        train_without_clicks(network, history, request, task_options)
+
+
+def _given(**options: Any) -> dict[str, Any]:  # noqa: ANN401
+    """Those that were given; the rest is left to whoever has the defaults."""
+    return {name: value for name, value in options.items() if value is not None}

@@ -11,15 +11,12 @@ import shlex
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
 from activefreq.evaluation.interfaces import Dataset, predictor_name, sample_names
 from activefreq.ops import backends
-
-if TYPE_CHECKING:  # only the type: it would load the networks
-    from activefreq.predictor import Predictor
 
 __all__ = ["dataset_description", "machine", "model_description", "provenance", "versions"]
 
@@ -45,8 +42,8 @@ def machine(device: torch.device | str = "cpu") -> dict[str, Any]:
     }
 
 
-def model_description(predictor: Predictor) -> dict[str, Any]:
-    """The predictor's name with its own description of itself, where it gives one."""
+def model_description(predictor: object) -> dict[str, Any]:
+    """The name of a predictor, or of another model, with its own description of itself, where it gives one."""
     describe = getattr(predictor, "describe", None)
     return {"name": predictor_name(predictor), **(describe() if callable(describe) else {})}
 
@@ -66,7 +63,7 @@ def dataset_description(dataset: Dataset) -> dict[str, Any]:
 
 
 def provenance(
-    predictor: Predictor, dataset: Dataset, device: torch.device, settings: Mapping[str, Any]
+    predictor: object, dataset: Dataset, device: torch.device, settings: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The part of metrics.json that says where its numbers come from; `settings` are the run's own."""
     return {

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from activefreq.acselect import printed_name
 from activefreq.evaluation.results import Evaluation
 
-__all__ = ["comparison", "curve_points", "headline"]
+__all__ = ["aligned", "comparison", "curve_points", "headline"]
 
 
 def curve_points(max_clicks: int) -> list[int]:
@@ -40,8 +40,12 @@ def headline(evaluations: Sequence[Evaluation]) -> list[list[str]]:
 
 
 def comparison(evaluations: Sequence[Evaluation]) -> str:
-    """`headline` as text, columns aligned by two spaces."""
-    rows = headline(evaluations)
+    """`headline` as text."""
+    return aligned(headline(evaluations))
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> str:
+    """Rows of equal length as text: the first column to the left, the others to the right, two spaces between."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = []
     for row in rows:

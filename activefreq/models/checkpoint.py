@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +18,7 @@ from torch import nn
 
 from activefreq.models.catalogue import NETWORKS, config_class, configuration, network_class, network_name
 
-__all__ = ["load_network", "read_tensors", "save_network", "write_tensors"]
+__all__ = ["load_network", "read_header", "read_tensors", "save_network", "weights_digest", "write_tensors"]
 
 _FORMAT = "activefreq-1"
 
@@ -42,7 +45,18 @@ def read_tensors(path: str | Path) -> tuple[dict[str, torch.Tensor], dict[str, A
         FileNotFoundError: no such file.
         ValueError: not a safetensors file, or one without activefreq's header; both name the file.
     """
-    path = Path(path)
+    with _opened(Path(path)) as (file, header):
+        return {name: file.get_tensor(name) for name in file.keys()}, header  # noqa: SIM118 (no mapping)
+
+
+def read_header(path: str | Path) -> dict[str, Any]:
+    """The header alone, without reading a tensor; errors as `read_tensors`."""
+    with _opened(Path(path)) as (_, header):
+        return header
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[Any, dict[str, Any]]]:
     if not path.is_file():
         raise FileNotFoundError(f"checkpoint {path} does not exist")
     try:
@@ -50,10 +64,9 @@ def read_tensors(path: str | Path) -> tuple[dict[str, torch.Tensor], dict[str, A
             metadata = file.metadata() or {}
             if metadata.get("format") != _FORMAT:
                 raise ValueError(f"checkpoint {path} has no activefreq header: was it written by `activefreq train`?")
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+            yield file, json.loads(metadata["header"])
     except SafetensorError as error:
         raise ValueError(f"checkpoint {path} is not a safetensors file: {error}") from None
-    return tensors, json.loads(metadata["header"])
 
 
 def save_network(
@@ -98,3 +111,12 @@ def load_network(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
     except RuntimeError as error:
         raise ValueError(f"checkpoint {path} does not fit its own configuration: {error}") from None
     return network.eval(), header
+
+
+def weights_digest(network: nn.Module) -> str:
+    """A fingerprint of every weight, so that results of other weights are not taken for these."""
+    digest = hashlib.blake2b(digest_size=16)
+    for name, tensor in network.state_dict().items():
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()

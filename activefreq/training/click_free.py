@@ -87,7 +87,8 @@ def train_click_free(
 
     Raises:
         ValueError: fewer items than a batch, a batch that the processes cannot share, an `out` that is a file or
-            holds something else, a run to resume that had other data, task or settings, or no tensorboard.
+            holds something else, a run to resume that had other data, task or settings, no tensorboard, or a task
+            whose batch does not count items on its first axis.
     """
     device = next(network.parameters()).device
     group = group or ProcessGroup(device=device)
@@ -99,13 +100,18 @@ def train_click_free(
     }
     step = TaskStep(network, task, config.autocast)
     state = begin(network, len(items), Path(out), config, history, resume, group)
-    shared = group.share_gradients(step)
+    shared = group.share_gradients(step, all_take_part=False)
     rows = group.rows(config.batch_size)
 
     def loss(pick: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         batch = task.batch([items[index] for index in pick.tolist()], generator)
-        mine = {name: tensor[rows].to(device, non_blocking=True) for name, tensor in batch.items()}
-        value: torch.Tensor = shared(mine)
+        for name, tensor in batch.items():
+            if len(tensor) != len(pick):
+                shape = tuple(tensor.shape)
+                raise ValueError(
+                    f"train: the task's {name} must count {len(pick)} items on its first axis, got {shape}"
+                )
+        value: torch.Tensor = shared({name: tensor[rows].to(device) for name, tensor in batch.items()})
         return value
 
     def validate(trained: nn.Module) -> Figures:

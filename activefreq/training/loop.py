@@ -79,7 +79,7 @@ def train(
         network.encoder.to(memory_format=torch.channels_last)
     step = _step(network, config)
     state = begin(network, len(dataset), out, config, history, resume, group)
-    shared = group.share_gradients(step)
+    shared = group.share_gradients(step, all_take_part=isinstance(network, FreqFormer))
     images, masks = load_pixels(dataset, config.crop)
     rows = group.rows(config.batch_size)
 

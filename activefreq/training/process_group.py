@@ -40,14 +40,21 @@ class ProcessGroup:
         share = batch // self.size
         return slice(self.rank * share, (self.rank + 1) * share)
 
-    def share_gradients(self, module: nn.Module) -> nn.Module:
-        """`module`, whose backward pass means gradients over the processes. On GPUs batch norm means over them too."""
+    def share_gradients(self, module: nn.Module, all_take_part: bool = True) -> nn.Module:
+        """`module`, whose backward pass means gradients over the processes. On GPUs batch norm means over them too.
+
+        Args:
+            module: the whole step.
+            all_take_part: every parameter that wants a gradient gets one in every step; otherwise those that get none
+                are looked for, which takes a little time.
+        """
         if self.size == 1:
             return module
         if self.device.type != "cuda":  # torch's synchronised batch norm is for GPUs only
-            return DistributedDataParallel(module)
+            return DistributedDataParallel(module, find_unused_parameters=not all_take_part)
         module = nn.SyncBatchNorm.convert_sync_batchnorm(module)
-        return DistributedDataParallel(module, device_ids=[self.device.index])
+        unused = not all_take_part
+        return DistributedDataParallel(module, device_ids=[self.device.index], find_unused_parameters=unused)
 
     @torch.no_grad()
     def share_buffers(self, module: nn.Module) -> None:

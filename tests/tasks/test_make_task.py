@@ -13,7 +13,7 @@ def test_options_go_to_the_task(tiny_system):
 def test_unknown_names_teach(tiny_system):
     with pytest.raises(ValueError, match="there is no task 'counting'; there is: frequency-disentangled, "):
         make_task("counting")
-    with pytest.raises(ValueError, match="task tiny has no option 'speed'; there are: noise, threshold"):
+    with pytest.raises(ValueError, match="task tiny has no option 'speed'; there are: noise, size, threshold"):
         make_task("tiny", speed=3)
 
 

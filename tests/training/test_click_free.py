@@ -127,7 +127,7 @@ def test_shares_of_a_batch_mean_to_the_whole(monkeypatch, tmp_path):
             losses[self.size, self.rank] = float(value)
             raise StopError
 
-        def share_gradients(self, module):
+        def share_gradients(self, module, all_take_part):
             module.network.dropout.p = 0.0  # else each process has its own chance
             return module
 
@@ -148,6 +148,15 @@ def test_another_run_is_refused(tmp_path):
         run(tmp_path, history=other, resume=True)
     with pytest.raises(ValueError, match="the network differs"):
         train_click_free(Tiny(width=6), SquaresTask(), Squares("train"), tmp_path, CONFIG, HISTORY, resume=True)
+
+
+def test_a_batch_counts_its_items(tmp_path):
+    class Flat(SquaresTask):
+        def batch(self, items, generator):
+            return {name: tensor.flatten(0, 1) for name, tensor in super().batch(items, generator).items()}
+
+    with pytest.raises(ValueError, match=r"the task's image must count 2 items on its first axis, got \(6, 16, 16\)"):
+        train_click_free(network(), Flat(), Squares("train"), tmp_path, CONFIG)
 
 
 def test_errors_teach(tmp_path):

@@ -1,0 +1,85 @@
+"""`activefreq train` for a network that takes clicks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import typer
+
+from activefreq.app.training_run import TrainingRequest, run_in_processes
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from activefreq.app.progress import TrainingBar
+    from activefreq.data import Dataset
+    from activefreq.training.process_group import ProcessGroup
+
+__all__ = ["train_with_clicks"]
+
+_SHOWN = 4  # validation objects that are drawn for TensorBoard
+
+
+def train_with_clicks(
+    network: nn.Module, history: dict[str, Any], request: TrainingRequest, encoder_from: str | None
+) -> None:
+    """Train with simulated clicks; NoC on the validation split chooses the epoch."""
+    from torch.utils.data import Subset
+
+    from activefreq.data import open_dataset
+    from activefreq.evaluation.provenance import versions
+    from activefreq.models.freqformer import FreqFormer
+    from activefreq.training.configuration import TrainingConfig
+    from activefreq.training.encoder_start import start_encoder
+    from activefreq.training.loop import train
+    from activefreq.training.pixels import load_pixels
+    from activefreq.training.state import check_before_training
+
+    config = TrainingConfig(**request.settings)
+    dataset = open_dataset(request.data, split=request.split, limit=request.limit, **request.reading)
+    held_out = (
+        open_dataset(request.data, split=request.validation_split, **request.reading) if config.validate_every else None
+    )
+    # Travels with the weights, so it holds names and settings, not the paths of this machine.
+    history = {"data": dataset.name, "split": request.split, "versions": versions(), **history}
+    if isinstance(network, FreqFormer):
+        if config.stage != "coarse" and network.refine_layer is None:
+            network = network.with_refine_layer()
+    elif encoder_from:
+        raise ValueError("train: --encoder-from is for freqformer")
+    check_before_training(len(dataset), request.out, config, request.resume)
+
+    def run(group: ProcessGroup, progress: TrainingBar) -> Path:
+        if isinstance(network, FreqFormer) and encoder_from:
+            start = start_encoder(network, encoder_from)
+            history["encoder_from"] = {**start.as_dict(), "source": Path(encoder_from).name}
+            if group.leads:
+                typer.echo(start)
+        network.to(group.device)
+        validate = None if held_out is None else lambda net: _validation_figures(net, held_out, config.seed, group)
+        shown: Any = Subset(cast("Any", held_out), range(min(_SHOWN, len(held_out)))) if held_out else None
+        pictured = load_pixels(shown, config.crop) if held_out else None
+        return train(
+            network, dataset, request.out, config, history, validate, request.resume, progress, pictured, group
+        )
+
+    beside = "; beside a plain loop's: python -m bench.training_epoch"
+    run_in_processes(request, config.epochs, run, beside)
+
+
+def _validation_figures(network: nn.Module, held_out: Dataset, seed: int, group: ProcessGroup) -> dict[str, float]:
+    """NoC on the held-out objects, of which each process clicks every n-th."""
+    from torch.utils.data import Subset
+
+    import activefreq
+    from activefreq.predictor import FreqFormerPredictor
+
+    mine: Any = (
+        held_out if group.size == 1 else Subset(cast("Any", held_out), range(group.rank, len(held_out), group.size))
+    )
+    if not len(mine):
+        return group.weighted_mean({}, 0)
+    result = activefreq.evaluate(FreqFormerPredictor(network), mine, strategy="largest", seed=seed)
+    figures = {f"noc{threshold}": value for threshold, value in result.noc.items()}
+    return group.weighted_mean(figures, len(result.ious))

@@ -1,0 +1,82 @@
+"""What `activefreq train` does around a run of either kind: processes, progress bar, Ctrl-C, the last lines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from activefreq.app.progress import TrainingBar
+
+if TYPE_CHECKING:
+    from activefreq.training.process_group import ProcessGroup
+
+__all__ = ["TrainingRequest", "run_in_processes"]
+
+
+@dataclass(frozen=True)
+class TrainingRequest:
+    """What was asked for on the command line, whatever the network."""
+
+    data: str
+    out: Path
+    split: str
+    validation_split: str
+    limit: int | None
+    reading: dict[str, Any]
+    """Further options of the data that were given."""
+    settings: dict[str, Any]
+    """Fields of the run's configuration that were given."""
+    device: str
+    threads: int | None
+    resume: bool
+
+
+def run_in_processes(
+    request: TrainingRequest, epochs: int, run: Callable[[ProcessGroup, TrainingBar], Path], further: str = ""
+) -> None:
+    """Call `run` in the processes that torch's launcher started, and say where the weights are.
+
+    Args:
+        request: what was asked for.
+        epochs: of the run.
+        run: given the processes and what to tell of every step; returns the path of the weights.
+        further: goes behind the seconds per epoch.
+    """
+    import torch
+
+    from activefreq.training.process_group import launched_processes
+
+    with (
+        launched_processes(request.device) as group,
+        TrainingBar(epochs, hidden=not group.leads) as progress,
+    ):
+        if request.threads is not None:
+            torch.set_num_threads(request.threads)
+        try:
+            path = run(group, progress)
+        except KeyboardInterrupt:
+            progress.stop()
+            typer.echo(f"interrupted: {_kept(request.out)}", err=True)
+            raise typer.Exit(130) from None
+        if group.leads:
+            typer.echo(f"weights: {path}")
+            typer.echo(_seconds(request.out / "log.jsonl") + further)
+
+
+def _kept(out: Path) -> str:
+    if not (out / "last.safetensors").exists():
+        return "nothing was written"
+    return f"finished epochs are kept in {out}; the same command with --resume goes on"
+
+
+def _seconds(log: Path) -> str:
+    epochs = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+    seconds = [epoch["seconds"] for epoch in epochs if "seconds" in epoch]  # older runs did not note them
+    typical = f"{median(seconds):.1f}" if seconds else "unknown"
+    return f"seconds per epoch: {typical}, without validation"
