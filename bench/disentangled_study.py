@@ -16,23 +16,26 @@ import math
 import shlex
 import sys
 import time
-from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
-from statistics import mean, stdev
+from statistics import mean
 from typing import Any
 
 import torch
-from activefreq.evaluation.overlap import overlap
 
 from activefreq.data.volumes import Volume, Volumes
+from activefreq.evaluation.click_free import score
 from activefreq.evaluation.provenance import machine, versions
 from activefreq.evaluation.storage import write_atomically
+from activefreq.models.cost import network_cost
 from activefreq.models.frequency_disentangled import FrequencyDisentangled
 from activefreq.tasks.frequency_disentangled import FrequencyDisentangledTask
 from bench.collect import shortened
+from bench.disentangled_tables import FUSIONS, average, disentangled
+from bench.measure import interleaved, summarise
 
 RESULT = Path(__file__).parent / "results" / "disentangled_study.json"
-FUSIONS = ("none", "early", "late")
+MEASURES = ("dice", "hausdorff95")
 
 
 def subset(volumes: int, size: int, draw: int) -> list[int]:
@@ -63,54 +66,14 @@ def train(task: FrequencyDisentangledTask, items: list[Volume], fusion: str, see
     return network.eval(), mean(losses[-20:])
 
 
-def score(task: FrequencyDisentangledTask, network: FrequencyDisentangled, items: Iterable[Volume]) -> dict[str, Any]:
-    """Per volume and class the Dice coefficient and the 95 % Hausdorff distance in mm."""
-    measured: dict[str, Any] = {"dice": [], "hausdorff95": []}
+def cost(task: FrequencyDisentangledTask, fusion: str) -> dict[str, Any]:
+    """Parameters, multiply-accumulates of convolutions, and the time of one volume in eval mode, float32."""
+    network = FrequencyDisentangled(classes=len(task.classes), fusion=fusion).eval()
+    counted = network_cost(network, task.size, channels=1)
+    x = torch.rand(1, 1, *task.size)
     with torch.inference_mode():
-        for item in items:
-            for answer in task.answers(network, item):
-                for name, values in overlap(answer, tuple(measured)).items():
-                    measured[name].append([round(value, 4) for value in values.tolist()])
-    return measured
-
-
-def average(row: dict[str, Any], key: str) -> float:
-    """Mean over volumes and classes."""
-    return mean(value for volume in row[key] for value in volume)
-
-
-def spread(values: list[float]) -> str:
-    """Mean ± standard error."""
-    error = f" ± {stdev(values) / math.sqrt(len(values)):.2f}" if len(values) > 1 else ""
-    return f"{mean(values):.2f}{error}"
-
-
-def table(record: dict[str, Any]) -> str:
-    """Markdown: per number of volumes and fusion the means over draws, and the paired difference to no fusion."""
-    lines = ["| volumes | fusion | Dice, % | less none, paired | HD95, mm | draws |"]
-    lines.append("|" + " --- |" * 6)
-    rows = record["rows"]
-    for size in sorted({row["size"] for row in rows}):
-        plain = {row["draw"]: row for row in rows if row["size"] == size and row["fusion"] == "none"}
-        for fusion in FUSIONS:
-            mine = [row for row in rows if row["size"] == size and row["fusion"] == fusion]
-            if not mine:
-                continue
-            paired = [
-                100 * (average(row, "dice") - average(plain[row["draw"]], "dice"))
-                for row in mine
-                if row["draw"] in plain and fusion != "none"
-            ]
-            cells = [
-                str(size),
-                fusion,
-                spread([100 * average(row, "dice") for row in mine]),
-                spread(paired) if paired else "",
-                spread([average(row, "hausdorff95") for row in mine]),
-                str(len(mine)),
-            ]
-            lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+        times = interleaved({fusion: network}, [x], seconds=1)[fusion]
+    return {"parameters": counted.parameters, "macs": counted.macs, "seconds": asdict(summarise(times))}
 
 
 def write(path: Path, record: dict[str, Any]) -> None:
@@ -138,7 +101,6 @@ def main() -> None:
     torch.set_num_threads(given.threads)
     task = FrequencyDisentangledTask()
     training, scored = Volumes(given.data, "train"), Volumes(given.data, given.split, given.limit)
-    held = list(scored)
     sizes = [len(training) if size == "all" else int(size) for size in given.sizes]
     record: dict[str, Any] = {
         "command": shortened(shlex.join(["python", "-m", "bench.disentangled_study", *sys.argv[1:]])),
@@ -154,6 +116,7 @@ def main() -> None:
             "dropout": given.dropout,
             "autocast": True,
         },
+        "cost": {fusion: cost(task, fusion) for fusion in FUSIONS},
         "rows": [],
     }
     if given.json.exists():
@@ -176,13 +139,14 @@ def main() -> None:
                 seconds = time.perf_counter() - start
                 row = {"size": size, "fusion": fusion, "draw": draw, "loss": loss, "seconds": round(seconds, 1)}
                 row["volumes"] = [item.name for item in items] if size < len(training) else "all"
-                row |= score(task, network, held)
+                values = score(network, task, scored, measures=MEASURES).values.round(4)
+                row |= {name: values[:, :, index].tolist() for index, name in enumerate(MEASURES)}
                 record["rows"].append(row)
                 record["rows"].sort(key=lambda r: (r["size"], FUSIONS.index(r["fusion"]), r["draw"]))
                 write(given.json, record)
                 told = f"{size} {fusion} {draw}: loss {loss:.3f}, Dice {average(row, 'dice'):.3f}, {seconds:.0f} s"
                 print(told, file=sys.stderr, flush=True)
-    print(table(record))
+    print(disentangled(record))
 
 
 if __name__ == "__main__":

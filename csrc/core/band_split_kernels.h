@@ -45,7 +45,8 @@ struct BandProduct {
   float factor;
 };
 
-constexpr int kBandRows = 8;  // that a rank sums at a time
+constexpr int kBandRows = 8;   // that a rank sums at a time
+constexpr int kBandTerms = 4;  // that it reads before it uses the first
 
 AF_HOST_DEVICE inline int64_t band_entries(const BandMatrix& m) { return 2 * m.parts * m.size * m.count; }
 AF_HOST_DEVICE inline int64_t band_ranks(const BandProduct& p) {
@@ -96,9 +97,12 @@ AF_DEVICE inline void band_multiply(Group& group, const BandProduct& p) {
     }
     with_element(p.input_element, [&](auto type) {
       const auto* values = static_cast<const decltype(type)*>(p.input) + input;
-      for (int64_t k = 0; k < p.terms; ++k) {
-        const float value = to_float(values[k * p.input_pitch]);
-        for (int r = 0; r < kBandRows; ++r) sum[r] += factors[r][k * along] * value;
+      for (int64_t k = 0; k < p.terms; k += kBandTerms) {
+        float value[kBandTerms];
+        for (int t = 0; t < kBandTerms; ++t)
+          value[t] = k + t < p.terms ? to_float(values[(k + t) * p.input_pitch]) : 0.f;
+        for (int t = 0; t < kBandTerms && k + t < p.terms; ++t)
+          for (int r = 0; r < kBandRows; ++r) sum[r] += factors[r][(k + t) * along] * value[t];
       }
     });
     for (int r = 0; r < kBandRows && row + r < p.rows; ++r) {

@@ -9,7 +9,7 @@ import activefreq as af
 from activefreq.ops import band_merge, band_split
 
 # Blocks of one bin, of an even and an odd number, on even and odd axes; depths around the vector widths.
-SHAPES = [(10, 10, 1), (3, 20, 13, 7), (40, 56, 40), (2, 1, 33, 47, 35), (1, 25, 30, 65)]
+SHAPES = [(10, 10, 1), (3, 20, 13, 7), (40, 56, 40), (2, 1, 17, 23, 35), (1, 12, 15, 65)]
 READINGS = [(0.1, False), (0.1, True), (0.35, False), (0.34, True), (0.95, True)]
 
 
@@ -130,10 +130,10 @@ def test_the_block_is_off_by_one_bin():
 
 
 def test_gradients_of_any_order():
-    x, pair = random((2, 10, 11, 2)).requires_grad_(), [t.requires_grad_() for t in bands((2, 10, 11, 2), 0.3)]
+    x, pair = random((5, 4, 2)).requires_grad_(), [t.requires_grad_() for t in bands((5, 4, 2), 0.5)]
     for function, arguments in (
-        (lambda t: band_split(t, 0.3, True), (x,)),
-        (lambda *b: band_merge(*b, 0.3), pair),
+        (lambda t: band_split(t, 0.5, True), (x,)),
+        (lambda *b: band_merge(*b, 0.5), pair),
     ):
         assert torch.autograd.gradcheck(function, arguments)
         assert torch.autograd.gradgradcheck(function, arguments)
@@ -244,11 +244,10 @@ def test_bands_of_two_kinds_are_refused():
 def test_schema():
     x, pair = random((2, 10, 13, 3), torch.float32), bands((2, 10, 13, 3), 0.2, torch.float32)
     operators, axes = torch.ops.activefreq, ([2, 4, 0], [2, 5, 1])
-    for kind in (torch.float32, torch.bfloat16):
-        for records in (False, True):
-            t, centre, border = (v.to(kind, copy=True).requires_grad_(records) for v in (x, *pair))
-            torch.library.opcheck(operators.band_split.default, (t, *axes, 1.5))
-            torch.library.opcheck(operators.band_merge.default, (centre, border, *axes, 0.5))
+    for kind, records in ((torch.float32, True), (torch.bfloat16, False)):
+        t, centre, border = (v.to(kind, copy=True).requires_grad_(records) for v in (x, *pair))
+        torch.library.opcheck(operators.band_split.default, (t, *axes, 1.5))
+        torch.library.opcheck(operators.band_merge.default, (centre, border, *axes, 0.5))
 
 
 def test_compiles():
