@@ -97,11 +97,11 @@ def band_merge(centre: torch.Tensor, border: torch.Tensor, theta: float = 0.1, s
     *outer, rows, columns, depth = border.shape
     height, width = _axis("band_merge", "H", rows, theta, shift), _axis("band_merge", "W", columns, theta, shift)
     expected = (*outer, height[0], width[0], depth)
-    require(
-        tuple(centre.shape) == expected,
-        f"band_merge: centre must have shape {expected} for a border of {tuple(border.shape)} at theta {theta}, got "
-        f"{tuple(centre.shape)}",
-    )
+    if tuple(centre.shape) != expected:
+        raise ValueError(
+            f"band_merge: centre must have shape {expected} for a border of {tuple(border.shape)} at theta {theta}, "
+            f"got {tuple(centre.shape)}"
+        )
     require(centre.dtype == border.dtype, f"band_merge: centre must be {border.dtype} like border, got {centre.dtype}")
     merged: torch.Tensor
     if runs_directly(centre, border):
@@ -117,9 +117,11 @@ def band_merge(centre: torch.Tensor, border: torch.Tensor, theta: float = 0.1, s
 
 def _axis(operator: str, name: str, size: int, theta: float, shift: bool) -> Axis:
     """(m, f, g) of an axis."""
-    require(0 < theta < 1, f"{operator}: theta must be in (0, 1), got {theta}")
-    axis = band_axis(size, theta, shift)
-    require(axis[0] > 0, f"{operator}: theta {theta} leaves no bin on {name} = {size}; it takes {name} * theta >= 1")
+    if not 0 < theta < 1:  # not `require`, whose message a compiler would have to trace
+        raise ValueError(f"{operator}: theta must be in (0, 1), got {theta}")
+    axis = band_axis(int(size), theta, shift)  # int: compiled code is for one size
+    if not axis[0]:
+        raise ValueError(f"{operator}: theta {theta} leaves no bin on {name} = {size}; it takes {name} * theta >= 1")
     return axis
 
 

@@ -255,11 +255,12 @@ def test_compiles():
         centre, border = band_split(x * 2)
         return band_merge(-centre, border)
 
-    compiled = torch.compile(step, fullgraph=True, backend="aot_eager")
-    x = random((2, 20, 13, 3), torch.float32).requires_grad_()
-    y, expected = compiled(x), step(x)
-    assert torch.equal(y, expected)
-    assert torch.equal(torch.autograd.grad(y.sum(), x)[0], torch.autograd.grad(expected.sum(), x)[0])
+    compiled = torch.compile(step, fullgraph=True, backend="aot_eager", dynamic=True)
+    for shape in ((2, 20, 13, 3), (2, 21, 14, 4)):
+        x = random(shape, torch.float32).requires_grad_()
+        y, expected = compiled(x), step(x)
+        assert torch.equal(y, expected)
+        assert torch.equal(torch.autograd.grad(y.sum(), x)[0], torch.autograd.grad(expected.sum(), x)[0])
 
 
 @pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning")  # of torch's own formulas
