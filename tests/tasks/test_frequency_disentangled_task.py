@@ -1,12 +1,21 @@
+import json
+
 import pytest
 import torch
 from nifti_files import write_blobs
 
+from activefreq.app.command_line import main
 from activefreq.models.frequency_disentangled import FrequencyDisentangled
 from activefreq.tasks import make_task
 from activefreq.tasks.frequency_disentangled import squared_dice_loss
 
 SIZE = (16, 16, 12)
+
+
+def run(*arguments):
+    with pytest.raises(SystemExit) as end:
+        main([*map(str, arguments)])
+    return end.value.code or 0
 
 
 @pytest.fixture(scope="module")
@@ -94,3 +103,13 @@ def test_options_that_do_not_fit_teach(task, blobs):
     batch = task.batch([task.items(blobs, "all")[0]], torch.Generator())
     with pytest.raises(ValueError, match="the network has 1 classes, the task 2: first, second"):
         task.loss(FrequencyDisentangled.small(classes=1), batch)
+
+
+def test_the_command_line_trains_and_scores_it(blobs, tmp_path):
+    options = ["--data", blobs, "--task-option", "size=16,16,12", "--task-option", "classes=first,second"]
+    training = ["--epochs", 4, "--learning-rate", 0.01, "--validate-every", 4, "--out", tmp_path / "run"]
+    assert run("train", "--model", "frequency-disentangled", "--small", *options, *training) == 0
+    model = tmp_path / "run" / "model.safetensors"
+    assert run("evaluate", "--model", model, "--data", blobs, "--out", tmp_path / "scores") == 0
+    metrics = json.loads((tmp_path / "scores" / "metrics.json").read_text(encoding="utf-8"))
+    assert metrics["mean"]["dice"]["mean"] > 0.3
