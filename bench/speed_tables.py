@@ -9,6 +9,7 @@ from typing import Any
 
 __all__ = [
     "RESULTS",
+    "band_split",
     "click",
     "haar",
     "instruction_sets",
@@ -149,7 +150,17 @@ def _race(row: dict[str, Any]) -> list[str]:
 
 def haar() -> str:
     """The Haar transform against the faster of two packages."""
-    record = stored("haar")
+    return _ratios("haar")
+
+
+def band_split() -> str:
+    """The band split against the faster of two forms with torch.fft."""
+    return _ratios("band_split")
+
+
+def _ratios(name: str) -> str:
+    """Geometric mean and least ratio per operator, pass and cache."""
+    record = stored(name)
     rows = [
         [name, f"{value['geometric_mean']:.2f}", f"{value['least']:.2f}", "3"]
         for name, value in record["summary"].items()

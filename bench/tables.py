@@ -1,4 +1,4 @@
-"""Write the tables of README.md, bench/README.md and docs/ from the JSON in bench/results.
+"""Write the tables of README.md, bench/ and docs/ from the JSON in bench/results.
 
 Usage: `python -m bench.tables` writes them, `python -m bench.tables --check` fails where a table is not what the stored
 results say. A table stands between `<!-- table: NAME -->` and `<!-- end -->`; NAME is an entry of TABLES below.
@@ -17,6 +17,7 @@ from typing import Any
 from activefreq.evaluation.bootstrap import Interval
 from bench import freqmedclip_tables, hfsti_tables, selection_tables, speed_tables
 from bench.ablation_tables import ablation
+from bench.disentangled_tables import disentangled, disentangled_cost
 from bench.speed_tables import markdown, stored
 
 ROOT = Path(__file__).parent.parent
@@ -151,6 +152,9 @@ TABLES: dict[str, Callable[[], str]] = {
     "operators": speed_tables.operators,
     "region-operators": speed_tables.region_operators,
     "haar": speed_tables.haar,
+    "band-split": speed_tables.band_split,
+    "disentangled": disentangled,
+    "disentangled-cost": disentangled_cost,
     "instruction-sets": speed_tables.instruction_sets,
     "profile": speed_tables.profile,
     "threads": speed_tables.threads,

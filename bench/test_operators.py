@@ -27,12 +27,16 @@ MASK = torch.nn.functional.avg_pool2d(torch.rand(4, 1, 224, 224), 9, 1, 4)[:, 0]
 POINTS = torch.cat([torch.randint(0, 224, (4, 10, 2)), torch.randint(0, 2, (4, 10, 1))], dim=-1)
 PLANES = torch.randn(4, 32, 56, 56)
 BOXES = torch.tensor([[0.0, 0.0, 56.0, 56.0]] * 4)
+VOLUME = torch.randn(1, 8, 40, 56, 40)
+BANDS = af.reference.band_split(VOLUME)
 SPECTRUM = torch.randn(1, 32, 56, 29, 2)
 
 CALLS: dict[str, Callable[[object], object]] = {
     "freq_mix": lambda module: module.freq_mix(*FILTER),
     "spectral_filter": lambda module: module.spectral_filter(PLANES, SPECTRUM, (2, 3)),
     "haar_dwt2": lambda module: module.haar_dwt2(PLANES),
+    "band_split": lambda module: module.band_split(VOLUME),
+    "band_merge": lambda module: module.band_merge(*BANDS),
     "roi_align": lambda module: module.roi_align(PLANES, BOXES, torch.arange(4), (64, 64)),
     "label": lambda module: module.label(MASK),
     "squared_distance": lambda module: module.squared_distance(MASK),

@@ -1,6 +1,7 @@
 # Every operator source is compiled once per instruction set into a namespace of its own (AF_ISA);
 # csrc/cpu/dispatch.cpp picks one at run time. csrc/core/portable.h says why the namespaces differ.
 set(ACTIVEFREQ_CPU_OPERATORS
+  csrc/cpu/band_split.cpp
   csrc/cpu/click_maps.cpp
   csrc/cpu/error_regions.cpp
   csrc/cpu/farthest_pixel.cpp
@@ -20,8 +21,8 @@ set(ACTIVEFREQ_WARNINGS -Wall -Wextra -Werror=return-type)
 # decide no click turn it on again for themselves.
 # -fno-trapping-math lets the compiler turn a choice between two values into a blend; it changes no value.
 set(ACTIVEFREQ_ARITHMETIC -ffp-contract=off -fno-math-errno -fno-trapping-math)
-set_source_files_properties(csrc/cpu/freq_mix.cpp csrc/cpu/line_transform.cpp csrc/cpu/rfft2.cpp
-  csrc/cpu/spectral_filter.cpp
+set_source_files_properties(csrc/cpu/band_split.cpp csrc/cpu/freq_mix.cpp csrc/cpu/line_transform.cpp
+  csrc/cpu/rfft2.cpp csrc/cpu/spectral_filter.cpp
   PROPERTIES COMPILE_OPTIONS "-ffp-contract=fast;-Wno-psabi")
 
 function(activefreq_cpu_library isa)

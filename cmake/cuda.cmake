@@ -22,6 +22,7 @@ set(ACTIVEFREQ_CUDA_OPERATORS
   csrc/cuda/squared_distance.cu)
 # Their results decide no click: a*b+c may be one rounding.
 set(ACTIVEFREQ_CUDA_FILTERS
+  csrc/cuda/band_split.cu
   csrc/cuda/filter_paths.cu
   csrc/cuda/freq_mix.cu
   csrc/cuda/haar.cu

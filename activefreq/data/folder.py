@@ -7,7 +7,7 @@ from pathlib import Path
 
 from activefreq.data.pictures import find_pictures
 
-__all__ = ["Pairs", "choose_split", "folder_pairs", "is_folder_layout"]
+__all__ = ["Pairs", "choose_split", "folder_pairs", "is_folder_layout", "read_splits"]
 
 Pairs = list[tuple[str, Path, Path]]
 IMAGES = "images"
@@ -37,7 +37,7 @@ def folder_pairs(root: Path, masks: str | Path | None = None) -> tuple[dict[str,
         raise ValueError(f"{root / IMAGES} holds no images")
     mask_folder = _mask_folder(root, masks)
     mask_files = find_pictures(mask_folder)
-    rows = _read_splits(root / SPLITS, images) if (root / SPLITS).is_file() else {stem: {} for stem in images}
+    rows = read_splits(root / SPLITS, images) if (root / SPLITS).is_file() else {stem: {} for stem in images}
     missing = [stem for stem in rows if stem not in mask_files]
     if missing:
         named = ", ".join(images[stem].name for stem in missing[:3])
@@ -75,7 +75,12 @@ def _mask_folder(root: Path, masks: str | Path | None) -> Path:
     raise ValueError(f"no folder of masks: looked for {' and '.join(str(c) for c in candidates)}")
 
 
-def _read_splits(path: Path, images: dict[str, Path]) -> dict[str, dict[str, str]]:
+def read_splits(path: Path, images: dict[str, Path]) -> dict[str, dict[str, str]]:
+    """The rows of split.csv by stem; `images` are those there are.
+
+    Raises:
+        ValueError: a column is missing, a stem is named twice, or there is no such image; the message names the file.
+    """
     with path.open(newline="", encoding="utf-8-sig") as file:
         reader = csv.DictReader(file)
         missing = {"stem", "split"} - set(reader.fieldnames or [])

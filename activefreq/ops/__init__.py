@@ -1,6 +1,7 @@
 """Operators: one file each, with schema, checks, kernel functions, fake function, backward and docstring."""
 
 from activefreq.ops._native import backends
+from activefreq.ops.band_split import band_merge, band_split
 from activefreq.ops.click_maps import click_maps
 from activefreq.ops.freq_mix import freq_mix
 from activefreq.ops.haar import haar_dwt2, haar_idwt2
@@ -14,6 +15,8 @@ from activefreq.ops.squared_distance import squared_distance
 __all__ = [
     "Selection",
     "backends",
+    "band_merge",
+    "band_split",
     "click_maps",
     "freq_mix",
     "haar_dwt2",

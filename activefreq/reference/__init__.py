@@ -3,6 +3,7 @@
 One file per operator, named as in `activefreq.ops`. These run on any device torch runs on, slowly.
 """
 
+from activefreq.reference.band_split import band_merge, band_split
 from activefreq.reference.click_maps import click_maps
 from activefreq.reference.freq_mix import freq_mix
 from activefreq.reference.haar import haar_dwt2, haar_idwt2
@@ -14,6 +15,8 @@ from activefreq.reference.spectral_filter import spectral_filter
 from activefreq.reference.squared_distance import squared_distance
 
 __all__ = [
+    "band_merge",
+    "band_split",
     "click_maps",
     "freq_mix",
     "haar_dwt2",

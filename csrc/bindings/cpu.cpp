@@ -21,6 +21,34 @@ T* at(Address address) {
   return reinterpret_cast<T*>(address);
 }
 
+void run(const BandSplit<float>& p, int threads) { operators().band_split(p, threads); }
+void run(const BandSplit<double>& p, int threads) { operators().band_split_double(p, threads); }
+void run(const BandMerge<float>& p, int threads) { operators().band_merge(p, threads); }
+void run(const BandMerge<double>& p, int threads) { operators().band_merge_double(p, threads); }
+
+using BandNumbers = std::tuple<int64_t, int64_t, int64_t, int64_t>;  // of a BandAxis, in order
+BandGrid band_grid(int64_t volumes, const BandNumbers& height, const BandNumbers& width, int64_t depth) {
+  const auto axis = [](const BandNumbers& n) {
+    return BandAxis{std::get<0>(n), std::get<1>(n), std::get<2>(n), std::get<3>(n)};
+  };
+  return {volumes, axis(height), axis(width), depth};
+}
+
+template <class T>
+void band_split(Address x, Address centre, Address border, int64_t volumes, const BandNumbers& height,
+                const BandNumbers& width, int64_t depth, double scale, int threads) {
+  run(BandSplit<T>{band_grid(volumes, height, width, depth), at<const T>(x), at<T>(centre), at<T>(border), scale},
+      threads);
+}
+
+template <class T>
+void band_merge(Address centre, Address border, Address merged, int64_t volumes, const BandNumbers& height,
+                const BandNumbers& width, int64_t depth, double scale, int threads) {
+  run(BandMerge<T>{band_grid(volumes, height, width, depth), at<const T>(centre), at<const T>(border), at<T>(merged),
+                   scale},
+      threads);
+}
+
 void click_maps(Address clicks, Address maps, int64_t batch, int64_t count, int64_t height, int64_t width, float radius,
                 int threads) {
   operators().click_maps({at<const float>(clicks), at<float>(maps), batch, count, height, width, radius}, threads);
@@ -261,6 +289,10 @@ void choose_instruction_set(const std::string& name) {
 
 PYBIND11_MODULE(_cpu, m) {
   const auto release = py::call_guard<py::gil_scoped_release>();
+  m.def("band_split", &band_split<float>, release);
+  m.def("band_split_double", &band_split<double>, release);
+  m.def("band_merge", &band_merge<float>, release);
+  m.def("band_merge_double", &band_merge<double>, release);
   m.def("click_maps", &click_maps, release);
   m.def("label", &label, release);
   m.def("squared_distance", &squared_distance, release);

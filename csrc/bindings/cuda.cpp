@@ -22,6 +22,29 @@ T* at(Address address) {
   return reinterpret_cast<T*>(address);
 }
 
+using BandNumbers = std::tuple<int64_t, int64_t, int64_t, int64_t>;  // of a BandAxis, in order
+BandGrid band_grid(int64_t volumes, const BandNumbers& height, const BandNumbers& width, int64_t depth) {
+  const auto axis = [](const BandNumbers& n) {
+    return BandAxis{std::get<0>(n), std::get<1>(n), std::get<2>(n), std::get<3>(n)};
+  };
+  return {volumes, axis(height), axis(width), depth};
+}
+
+int64_t workspace_of_bands(int64_t volumes, const BandNumbers& height, const BandNumbers& width, int64_t depth) {
+  return band_workspace(band_grid(volumes, height, width, depth));
+}
+
+// Split: x, centre, border; merge: border, centre, merged.
+template <bool kMerge>
+void band_split(Address volume, Address centre, Address result, Address workspace, int64_t volumes,
+                const BandNumbers& height, const BandNumbers& width, int64_t depth, int element, double scale,
+                int device, Address stream) {
+  const cuda::DeviceGuard guard(device);
+  cuda::band_split({band_grid(volumes, height, width, depth), static_cast<Element>(element), kMerge,
+                    at<const void>(volume), at<void>(centre), at<void>(result), at<float>(workspace), scale},
+                   at<CUstream_st>(stream));
+}
+
 void click_maps(Address clicks, Address maps, int64_t batch, int64_t count, int64_t height, int64_t width, float radius,
                 int device, Address stream) {
   const cuda::DeviceGuard guard(device);
@@ -227,6 +250,9 @@ void product_gradient(Address spectrum, Address gate, int kind, Address gradient
 
 PYBIND11_MODULE(_cuda, m) {
   const auto release = py::call_guard<py::gil_scoped_release>();
+  m.def("band_split", &band_split<false>, release);
+  m.def("band_merge", &band_split<true>, release);
+  m.def("band_workspace", &workspace_of_bands);
   m.def("click_maps", &click_maps, release);
   m.def("roi_align", &roi_align<float>, release);
   m.def("roi_align_double", &roi_align<double>, release);

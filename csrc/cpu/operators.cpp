@@ -3,6 +3,10 @@
 
 namespace activefreq::AF_ISA {
 
+void band_split(const BandSplit<float>&, int threads);
+void band_split_double(const BandSplit<double>&, int threads);
+void band_merge(const BandMerge<float>&, int threads);
+void band_merge_double(const BandMerge<double>&, int threads);
 void click_maps(const ClickMaps&, int threads);
 void label(const Label&, int threads);
 void squared_distance(const SquaredDistance&, int threads);
@@ -33,6 +37,10 @@ void roi_align_backward_double(const RoiAlignBackward<double>&, int threads);
 const Operators& operators() {
   static const Operators table = [] {
     Operators t = {};
+    t.band_split = band_split;
+    t.band_split_double = band_split_double;
+    t.band_merge = band_merge;
+    t.band_merge_double = band_merge_double;
     t.click_maps = click_maps;
     t.label = label;
     t.squared_distance = squared_distance;

@@ -1,5 +1,6 @@
 // The table of CPU operators: one row per operator, filled once per instruction set by operators.cpp.
 #pragma once
+#include "core/band_split.h"
 #include "core/click_maps.h"
 #include "core/freq_mix.h"
 #include "core/haar.h"
@@ -13,6 +14,10 @@
 namespace activefreq {
 
 struct Operators {
+  void (*band_split)(const BandSplit<float>&, int threads);
+  void (*band_split_double)(const BandSplit<double>&, int threads);
+  void (*band_merge)(const BandMerge<float>&, int threads);
+  void (*band_merge_double)(const BandMerge<double>&, int threads);
   void (*click_maps)(const ClickMaps&, int threads);
   void (*label)(const Label&, int threads);
   void (*squared_distance)(const SquaredDistance&, int threads);

@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "core/band_split_kernels.h"
 #include "core/click_maps.h"
 #include "core/filter_calls.h"
 #include "core/haar_kernels.h"
@@ -15,6 +16,7 @@
 
 namespace activefreq::cuda {
 
+void band_split(const BandCall& p, cudaStream_t stream);  // and band_merge
 void click_maps(const ClickMaps& p, cudaStream_t stream);
 void roi_align(const RoiAlign<float>& p, cudaStream_t stream);
 void roi_align(const RoiAlign<double>& p, cudaStream_t stream);

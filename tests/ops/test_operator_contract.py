@@ -9,9 +9,10 @@ import torch
 
 import activefreq as af
 
-OPERATORS = ["click_maps", "freq_mix", "haar_dwt2", "haar_idwt2", "irfft2", "label", "rfft2", "roi_align"]
-OPERATORS += ["select_click", "spectral_filter", "squared_distance"]
-DIFFERENTIABLE = {"freq_mix", "haar_dwt2", "haar_idwt2", "irfft2", "rfft2", "roi_align", "spectral_filter"}
+OPERATORS = ["band_merge", "band_split", "click_maps", "freq_mix", "haar_dwt2", "haar_idwt2", "irfft2", "label"]
+OPERATORS += ["rfft2", "roi_align", "select_click", "spectral_filter", "squared_distance"]
+DIFFERENTIABLE = {"band_merge", "band_split", "freq_mix", "haar_dwt2", "haar_idwt2", "irfft2", "rfft2", "roi_align"}
+DIFFERENTIABLE |= {"spectral_filter"}
 
 
 def arguments(name, side):
@@ -23,6 +24,10 @@ def arguments(name, side):
 
     mask = normal(1, side, side) > 0
     half = side // 2 + 1
+    if name == "band_merge":
+        return normal(side // 2, side // 2, 2), normal(side, side, 2), 0.5
+    if name == "band_split":
+        return normal(side, side, 2), 0.5
     if name == "click_maps":
         return torch.tensor([[[3.0, 4.0, 1.0], [5.0, 1.0, 0.0]]]), (side, side)
     if name == "freq_mix":
