@@ -16,6 +16,8 @@ from activefreq.reference.haar import haar_idwt2 as reference_idwt2
 
 __all__ = ["Bands", "haar_dwt2", "haar_idwt2"]
 
+_thread_count = torch.get_num_threads  # a look-up in torch is a fair part of a small call
+
 # `repeat` says what the samples are that an odd size lacks, see csrc/core/haar.h: each direction is the gradient of
 # the other with the same `repeat`, at every order.
 LIBRARY.define("haar_dwt2(Tensor x, bool repeat) -> (Tensor, Tensor, Tensor, Tensor)")
@@ -138,7 +140,7 @@ def _analyse(x: torch.Tensor, repeat: bool) -> Bands:
     if count := x.numel():
         call = cpu.haar_dwt2 if x.dtype is torch.float32 else cpu.haar_dwt2_double
         planes = count // (height * width)
-        call(pointer(x), *map(pointer, bands), planes, height, width, repeat, torch.get_num_threads())
+        call(pointer(x), *map(pointer, bands), planes, height, width, repeat, _thread_count())
     return bands
 
 
@@ -150,7 +152,7 @@ def _synthesise(bands: Sequence[torch.Tensor], height: int, width: int, repeat: 
     if count := y.numel():
         call = cpu.haar_idwt2 if y.dtype is torch.float32 else cpu.haar_idwt2_double
         addresses = ll.data_ptr(), lh.data_ptr(), hl.data_ptr(), hh.data_ptr(), y.data_ptr()
-        call(*addresses, count // (height * width), height, width, repeat, torch.get_num_threads())
+        call(*addresses, count // (height * width), height, width, repeat, _thread_count())
     return y
 
 
