@@ -29,6 +29,7 @@ __all__ = ["freq_mix"]
 # Names of their own: on a small tensor the look-ups in torch are a fair part of the call.
 _FLOAT32 = torch.float32
 _thread_count = torch.get_num_threads
+_grad_enabled = torch.is_grad_enabled
 _is_compiling = torch.compiler.is_compiling
 
 _WEIGHTS = "Tensor? weight_hw, Tensor? weight_hc, Tensor? weight_wc"
@@ -81,7 +82,7 @@ def freq_mix(
     """
     weights = (conv_weight, conv_bias, weight_hw, weight_hc, weight_wc)
     if path == "auto" and not _is_compiling() and nothing_watches():
-        recorded = records(x, *weights)
+        recorded = _grad_enabled() and records(x, *weights)
         y: torch.Tensor | None = None
         if not recorded:
             y = _direct.plain.freq_mix(x, conv_weight, conv_bias, weight_hw, weight_hc, weight_wc, _thread_count())

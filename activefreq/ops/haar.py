@@ -16,7 +16,9 @@ from activefreq.reference.haar import haar_idwt2 as reference_idwt2
 
 __all__ = ["Bands", "haar_dwt2", "haar_idwt2"]
 
-_thread_count = torch.get_num_threads  # a look-up in torch is a fair part of a small call
+# Names of their own: look-ups in torch are a fair part of a small call.
+_grad_enabled = torch.is_grad_enabled
+_thread_count = torch.get_num_threads
 
 # `repeat` says what the samples are that an odd size lacks, see csrc/core/haar.h: each direction is the gradient of
 # the other with the same `repeat`, at every order.
@@ -78,7 +80,7 @@ def haar_idwt2(bands: Bands, size: Sequence[int]) -> torch.Tensor:
     """
     y: torch.Tensor
     if runs_directly(*bands) and _fit(bands, size):
-        if not records(*bands):
+        if not (_grad_enabled() and records(*bands)):
             return _synthesise(bands, size[0], size[1], False)
         y = _HaarIdwt2.apply(*bands, size[0], size[1])
         return y

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <cstdint>
 #include <initializer_list>
+#include <utility>
+#include <vector>
 
 namespace activefreq {
 
@@ -26,7 +28,8 @@ class PlainTensors {
   // `table`: the capsule of torch.Tensor, or None; `types`: those that may be read, no subclass of them; `empty_like`:
   // allocates.
   PlainTensors(const pybind11::object& table, const pybind11::tuple& types, pybind11::object empty_like)
-      : types_(types), empty_like_(std::move(empty_like)) {
+      : kept_(types), empty_like_(std::move(empty_like)) {
+    for (const pybind11::handle type : types) types_.push_back(type.ptr());
     if (table.is_none()) return;
     const auto* functions = static_cast<const Table*>(PyCapsule_GetPointer(table.ptr(), "dlpack_exchange_api"));
     if (!functions) throw pybind11::error_already_set();
@@ -67,12 +70,12 @@ class PlainTensors {
   };
 
   bool may_be_read(pybind11::handle tensor) const {
-    for (const pybind11::handle type : types_)
-      if (reinterpret_cast<PyObject*>(Py_TYPE(tensor.ptr())) == type.ptr()) return true;
-    return false;
+    const auto* type = reinterpret_cast<const PyObject*>(Py_TYPE(tensor.ptr()));
+    return std::find(types_.begin(), types_.end(), type) != types_.end();
   }
 
-  pybind11::tuple types_;
+  pybind11::tuple kept_;  // the types, alive
+  std::vector<const PyObject*> types_;
   pybind11::object empty_like_;
   int (*view_)(void*, TensorView*) = nullptr;
 };

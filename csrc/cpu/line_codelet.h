@@ -15,7 +15,7 @@ constexpr int row_pass() {
 // Columns run B twice in a row, so the easier factor goes there.
 template <int N>
 constexpr int column_pass() {
-  return N == 28 || N == 56 ? 7 : N == 24 ? 3 : row_pass<N>();
+  return N == 28 || N == 56 ? 7 : N == 32 ? 8 : N == 24 ? 3 : row_pass<N>();
 }
 
 // t[k * B + b] = e^(-2 pi i bk/N) X_b(k), X_b the transform of the points b, b + B, b + 2B, ...; load(a) is point b +

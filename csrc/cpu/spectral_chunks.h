@@ -4,7 +4,8 @@
 //   shared weight      one chunk; lanes are consecutive planes
 //   own weights        a chunk is up to kLanes weights; where there are fewer, the lanes repeat them for several
 //                      samples: lane = sample * weights + weight; or, where half a vector of weights meets one
-//                      sample, for two rows (half_lanes.h): lane = row * weights + weight
+//                      sample, for rows r and r + 2 (half_lanes.h): lane = row * weights + weight. A row's partner in
+//                      its complex line is r + 1 here as elsewhere: results do not depend on the batch
 #pragma once
 #include <algorithm>
 #include <numeric>
@@ -60,7 +61,7 @@ class SpectralChunks {
     shared_.each(begin, end, [&](int64_t shared, int64_t) {
       for (int row = 0; row < chunk.rows; ++row)
         for (int w = 0; w < chunk.weights; ++w)
-          offsets[count++] = shared + chunk.offset[w] + row * filter_.outer.stride;
+          offsets[count++] = shared + chunk.offset[w] + 2 * row * filter_.outer.stride;
     });
     return PlaneLanes<T>(offsets, count, filter_.half.stride);
   }

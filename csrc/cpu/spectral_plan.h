@@ -129,15 +129,16 @@ class SpectralPlan {
     ComplexVector<T>* scratch;
   };
 
-  // Lines in pairs, a line being one or two rows. With an odd number of rows the last one's partner is zero and its
-  // spectrum goes to the spare row. Lines that memory holds as vectors are read and written there.
+  // Lines in pairs: rows r and r + 1, and with two rows in the lanes r + 2 and r + 3 behind them. With an odd number of
+  // rows the last one's partner is zero and its spectrum goes to the spare row. Lines that memory holds as vectors are
+  // read and written there.
   void forward(const PlaneLanes<T>& lanes, int64_t line_rows, const T* planes, ComplexVector<T>* spectrum,
                char* memory) const {
     const bool one_line = adjacent(line_rows);
     const LineMemory line(*this, one_line, memory);
     const int64_t n = filter_.half.size;
     for (int64_t row = 0; row < rows(); row += 2 * line_rows) {
-      const int64_t next = row + line_rows;
+      const int64_t next = row + 1;
       ComplexVector<T>*to = spectrum + row * pitch_, *to_next = spectrum + next * pitch_;
       if (lanes.whole() && next < rows()) {
         const T* begin = planes + lanes.offset();
@@ -155,8 +156,8 @@ class SpectralPlan {
       } else {
         row_line_.forward(row_line_, line.points_a(), line.points_b(), kLanes<T>, line.first, line.second,
                           line.scratch);
-        split_rows<T>(line.first, frequencies_, to, to + pitch_);
-        split_rows<T>(line.second, frequencies_, to_next, to_next + pitch_);
+        split_rows<T>(line.first, frequencies_, to, to + 2 * pitch_);
+        split_rows<T>(line.second, frequencies_, to_next, to_next + 2 * pitch_);
       }
     }
     middle(spectrum, false, memory);
@@ -168,7 +169,7 @@ class SpectralPlan {
     const LineMemory line(*this, one_line, memory);
     const int64_t n = filter_.half.size;
     for (int64_t row = 0; row < rows(); row += 2 * line_rows) {
-      const int64_t next = row + line_rows;
+      const int64_t next = row + 1;
       ComplexVector<T>*from = spectrum + row * pitch_, *from_next = spectrum + next * pitch_;
       if (lanes.whole() && next < rows()) {
         T* begin = filter_.output + lanes.offset();
@@ -180,8 +181,8 @@ class SpectralPlan {
       if (line_rows == 1) {
         row_line_.inverse(row_line_, from, from_next, line.points_a(), line.points_b(), kLanes<T>, line.scratch);
       } else {
-        join_rows<T>(from, from + pitch_, frequencies_, line.first);
-        join_rows<T>(from_next, from_next + pitch_, frequencies_, line.second);
+        join_rows<T>(from, from + 2 * pitch_, frequencies_, line.first);
+        join_rows<T>(from_next, from_next + 2 * pitch_, frequencies_, line.second);
         row_line_.inverse(row_line_, line.first, line.second, line.points_a(), line.points_b(), kLanes<T>,
                           line.scratch);
       }
