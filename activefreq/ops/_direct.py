@@ -5,14 +5,21 @@ from __future__ import annotations
 import torch
 from torch.autograd import forward_ad
 
-__all__ = ["PLAIN", "forward_mode", "nothing_watches", "records", "runs_directly", "runs_past_dispatcher"]
+from activefreq.ops._native import cpu
+
+__all__ = ["PLAIN", "forward_mode", "nothing_watches", "plain", "records", "runs_directly", "runs_past_dispatcher"]
 
 # Names of their own: on a small tensor the look-ups in torch are a fair part of the call.
 PLAIN = (torch.Tensor, torch.nn.Parameter)  # no subclass: those may want to see every call
 _FLOAT32 = torch.float32
+_is_compiling = torch.compiler.is_compiling
+_grad_enabled = torch.is_grad_enabled
 _dispatch_modes = torch._C._len_torch_dispatch_stack
 _transform = torch._C._functorch.peek_interpreter_stack
 _trace = torch._C._get_tracing_state
+
+plain = cpu.PlainTensors(getattr(torch.Tensor, "__dlpack_c_exchange_api__", None), PLAIN, torch.empty_like)
+"""Kernels that check and read tensors themselves, a few times as fast as Python does; see csrc/bindings."""
 
 
 def runs_past_dispatcher(*tensors: torch.Tensor | None) -> bool:
@@ -20,7 +27,7 @@ def runs_past_dispatcher(*tensors: torch.Tensor | None) -> bool:
 
     For operators without a gradient, whatever the dtypes and layouts: their kernel functions take any.
     """
-    if torch.compiler.is_compiling():
+    if _is_compiling():
         return False
     for tensor in tensors:
         if tensor is not None and not (type(tensor) in PLAIN and tensor.is_cpu):
@@ -30,7 +37,7 @@ def runs_past_dispatcher(*tensors: torch.Tensor | None) -> bool:
 
 def runs_directly(*tensors: torch.Tensor | None) -> bool:
     """As `runs_past_dispatcher`, and a CPU kernel may read the tensors as they are: contiguous float32."""
-    if torch.compiler.is_compiling():
+    if _is_compiling():
         return False
     for tensor in tensors:
         if tensor is not None and not (
@@ -52,4 +59,4 @@ def forward_mode() -> bool:
 
 def records(*tensors: torch.Tensor | None) -> bool:
     """Whether autograd wants the gradient of one of these."""
-    return torch.is_grad_enabled() and any(tensor is not None and tensor.requires_grad for tensor in tensors)
+    return _grad_enabled() and any(tensor is not None and tensor.requires_grad for tensor in tensors)

@@ -8,7 +8,8 @@ from typing import Any, Protocol
 
 import torch
 
-from activefreq.ops._direct import PLAIN, forward_mode, nothing_watches, records, runs_directly
+from activefreq.ops import _direct
+from activefreq.ops._direct import forward_mode, nothing_watches, records, runs_directly
 from activefreq.ops._library import (
     LIBRARY,
     AutogradContext,
@@ -80,13 +81,15 @@ def freq_mix(
     Source: ActiveFreq, FreqModule, Eq. 8 to 13.
     """
     weights = (conv_weight, conv_bias, weight_hw, weight_hc, weight_wc)
-    if path == "auto" and (_is_ready(x, *weights) or (runs_directly(x, *weights) and _fit(x, *weights))):
-        if _grad_enabled() and records(x, *weights):
-            recorded: torch.Tensor = _FreqMix.apply(x, *weights)
-            return recorded
-        y = torch.empty_like(x)
-        _launch(x, y, *weights)
-        return y
+    if path == "auto" and not _is_compiling() and nothing_watches():
+        recorded = _grad_enabled() and records(x, *weights)
+        y: torch.Tensor | None = None
+        if not recorded:
+            y = _direct.plain.freq_mix(x, conv_weight, conv_bias, weight_hw, weight_hc, weight_wc, _thread_count())
+        if y is None and runs_directly(x, *weights) and _fit(x, *weights):
+            y = _FreqMix.apply(x, *weights) if recorded else _mixed(x, *weights)
+        if y is not None:
+            return y
     _check(x, *weights)
     check_path("freq_mix", path, x)
     if forward_mode():
@@ -111,30 +114,6 @@ def _weight_shapes(shape: Sequence[int]) -> tuple[tuple[int, ...], ...]:
 
 
 _known_shapes = functools.lru_cache(maxsize=256)(_weight_shapes)  # the same layers are called again and again
-
-
-def _is_ready(
-    x: torch.Tensor,
-    a: torch.Tensor | None,
-    b: torch.Tensor | None,
-    c: torch.Tensor | None,
-    d: torch.Tensor | None,
-    e: torch.Tensor | None,
-) -> bool:
-    """`runs_directly` and `_fit` for the usual call, with all five weights, written out: a loop takes 1 µs more."""
-    return (
-        not _is_compiling()
-        and (a is not None and b is not None and c is not None and d is not None and e is not None)
-        and (type(x) in PLAIN and type(a) in PLAIN and type(b) in PLAIN)
-        and (type(c) in PLAIN and type(d) in PLAIN and type(e) in PLAIN)
-        and (x.dtype is _FLOAT32 and a.dtype is _FLOAT32 and b.dtype is _FLOAT32)
-        and (c.dtype is _FLOAT32 and d.dtype is _FLOAT32 and e.dtype is _FLOAT32)
-        and (x.is_cpu and a.is_cpu and b.is_cpu and c.is_cpu and d.is_cpu and e.is_cpu)
-        and (x.is_contiguous() and a.is_contiguous() and b.is_contiguous())
-        and (c.is_contiguous() and d.is_contiguous() and e.is_contiguous())
-        and (a.shape, b.shape, c.shape, d.shape, e.shape) == _known_shapes(x.shape)
-        and nothing_watches()
-    )
 
 
 def _fit(
@@ -206,6 +185,12 @@ def _freq_mix_cpu(
     if y.numel():
         _launch(values, y, *(_dense(t, kind) for t in (conv_weight, conv_bias, weight_hw, weight_hc, weight_wc)))
     return y.to(x.dtype)
+
+
+def _mixed(x: torch.Tensor, *weights: torch.Tensor | None) -> torch.Tensor:
+    y = torch.empty_like(x)
+    _launch(x, y, *weights)
+    return y
 
 
 def _launch(x: torch.Tensor, y: torch.Tensor, *weights: torch.Tensor | None) -> None:
@@ -373,8 +358,7 @@ class _FreqMix(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: _Context, x: torch.Tensor, *weights: torch.Tensor | None) -> torch.Tensor:
-        y = torch.empty_like(x)
-        _launch(x, y, *weights)
+        y = _mixed(x, *weights)
         ctx.path = "auto"
         ctx.save_for_backward(x, *weights)
         return y

@@ -16,6 +16,10 @@ from activefreq.reference.haar import haar_idwt2 as reference_idwt2
 
 __all__ = ["Bands", "haar_dwt2", "haar_idwt2"]
 
+# Names of their own: look-ups in torch are a fair part of a small call.
+_grad_enabled = torch.is_grad_enabled
+_thread_count = torch.get_num_threads
+
 # `repeat` says what the samples are that an odd size lacks, see csrc/core/haar.h: each direction is the gradient of
 # the other with the same `repeat`, at every order.
 LIBRARY.define("haar_dwt2(Tensor x, bool repeat) -> (Tensor, Tensor, Tensor, Tensor)")
@@ -76,7 +80,7 @@ def haar_idwt2(bands: Bands, size: Sequence[int]) -> torch.Tensor:
     """
     y: torch.Tensor
     if runs_directly(*bands) and _fit(bands, size):
-        if not records(*bands):
+        if not (_grad_enabled() and records(*bands)):
             return _synthesise(bands, size[0], size[1], False)
         y = _HaarIdwt2.apply(*bands, size[0], size[1])
         return y
@@ -138,7 +142,7 @@ def _analyse(x: torch.Tensor, repeat: bool) -> Bands:
     if count := x.numel():
         call = cpu.haar_dwt2 if x.dtype is torch.float32 else cpu.haar_dwt2_double
         planes = count // (height * width)
-        call(pointer(x), *map(pointer, bands), planes, height, width, repeat, torch.get_num_threads())
+        call(pointer(x), *map(pointer, bands), planes, height, width, repeat, _thread_count())
     return bands
 
 
@@ -150,7 +154,7 @@ def _synthesise(bands: Sequence[torch.Tensor], height: int, width: int, repeat: 
     if count := y.numel():
         call = cpu.haar_idwt2 if y.dtype is torch.float32 else cpu.haar_idwt2_double
         addresses = ll.data_ptr(), lh.data_ptr(), hl.data_ptr(), hh.data_ptr(), y.data_ptr()
-        call(*addresses, count // (height * width), height, width, repeat, torch.get_num_threads())
+        call(*addresses, count // (height * width), height, width, repeat, _thread_count())
     return y
 
 

@@ -8,6 +8,7 @@
 #include <tuple>
 #include <vector>
 
+#include "bindings/plain_tensors.h"
 #include "cpu/operators.h"
 
 namespace py = pybind11;
@@ -108,6 +109,30 @@ void freq_mix(Address input, Address output, int64_t batch, int64_t channels, in
   run(FreqMix<T>{at<const T>(input), at<T>(output), batch, channels, height, width, at<const T>(conv_weight),
                  at<const T>(conv_bias), at<const T>(weight_hw), at<const T>(weight_hc), at<const T>(weight_wc)},
       threads);
+}
+
+// freq_mix of the tensors themselves, where all are plain, float32, and of the shapes that belong together; else None.
+py::object freq_mix_of(const PlainTensors& plain, py::handle x, py::handle conv_weight, py::handle conv_bias,
+                       py::handle weight_hw, py::handle weight_hc, py::handle weight_wc, int threads) {
+  TensorView of, conv, bias = {}, hw, hc, wc, result;
+  if (!plain.read(x, of) || of.dimensions != 4 || of.shape[1] % 4) return py::none();
+  const int64_t batch = of.shape[0], channels = of.shape[1], height = of.shape[2], width = of.shape[3];
+  const int64_t quarter = channels / 4, h = height / 2 + 1, w = width / 2 + 1;
+  if (batch * channels * height * width == 0) return py::none();
+  if (!plain.read(conv_weight, {quarter, 1, 3, 3}, conv) || !plain.read(conv_bias, {quarter}, bias) ||
+      !plain.read(weight_hw, {quarter, height, w, 2}, hw) || !plain.read(weight_hc, {quarter, h, 2}, hc) ||
+      !plain.read(weight_wc, {quarter, w, 2}, wc))
+    return py::none();
+  py::object y = plain.empty_like(x);
+  if (!plain.read(y, {batch, channels, height, width}, result)) return py::none();
+  const auto values = [](const TensorView& view) { return static_cast<const float*>(view.data); };
+  {
+    const py::gil_scoped_release release;
+    run(FreqMix<float>{values(of), static_cast<float*>(result.data), batch, channels, height, width, values(conv),
+                       values(bias), values(hw), values(hc), values(wc)},
+        threads);
+  }
+  return y;
 }
 
 template <class T>
@@ -299,6 +324,9 @@ PYBIND11_MODULE(_cpu, m) {
   m.def("select_click", &select_click, release);
   m.def("freq_mix", &freq_mix<float>, release);
   m.def("freq_mix_double", &freq_mix<double>, release);
+  py::class_<PlainTensors>(m, "PlainTensors")
+      .def(py::init<py::object, py::tuple, py::object>())
+      .def("freq_mix", &freq_mix_of);
   m.def("freq_mix_backward", &freq_mix_backward<float>, release);
   m.def("freq_mix_backward_double", &freq_mix_backward<double>, release);
   m.def("spectral_filter", &spectral_filter<float>, release);

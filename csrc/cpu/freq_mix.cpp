@@ -3,6 +3,7 @@
 
 #include <optional>
 
+#include "cpu/cache_blocks.h"
 #include "cpu/depthwise.h"
 #include "cpu/huge_pages.h"
 #include "cpu/spectral_tasks.h"
@@ -15,6 +16,11 @@ enum Quarter { kConvolution, kHeightWidth, kHeightChannel, kWidthChannel };
 template <class T>
 int64_t quarter_points(const FreqMix<T>& p) {
   return p.channels / 4 * p.height * p.width;
+}
+
+template <class T>
+int64_t bytes_moved(const FreqMix<T>& p) {  // input and output
+  return 2 * 4 * p.batch * quarter_points(p) * static_cast<int64_t>(sizeof(T));
 }
 
 template <class T>
@@ -78,6 +84,7 @@ void forward(const FreqMix<T>& p, int threads) {
       count += p.batch;
     }
   const Depthwise<T> convolution(p.height, p.width);
+  const bool claims = bytes_moved(p) >= kOutOfCache;
   const int64_t block = std::min(quarter, (kConvolutionBlock + plane - 1) / plane);
   const int64_t blocks = (quarter + block - 1) / block;
   count += p.batch * blocks;
@@ -87,11 +94,13 @@ void forward(const FreqMix<T>& p, int threads) {
 
   const auto convolve = [&](int64_t i) {
     const int64_t sample = i / blocks, begin = i % blocks * block, end = std::min(quarter, begin + block);
-    const Workspace memory(convolution.padded_size() * sizeof(T));
+    const Workspace memory(convolution.memory_bytes());
     for (int64_t c = begin; c < end; ++c) {
       const int64_t start = (sample * p.channels + c) * plane;
-      const T* padded = convolution.pad(p.input + start, static_cast<T*>(memory.data()));
-      convolution.filter(padded, p.conv_weight + 9 * c, false, p.conv_bias ? p.conv_bias[c] : T{0}, p.output + start);
+      bring_in(p.input + start, plane);
+      if (claims) claim(p.output + start, plane);
+      convolution.filter(p.input + start, p.conv_weight + 9 * c, false, p.conv_bias ? p.conv_bias[c] : T{0},
+                         p.output + start, memory.data());
     }
   };
 
@@ -127,20 +136,20 @@ void backward(const FreqMixBackward<T>& b, int threads) {
       count += p.batch;
     }
   const Depthwise<T> convolution(p.height, p.width);
+  const bool claims = bytes_moved(p) >= kOutOfCache;
 
   prefer_huge_pages(p.output, 4 * p.batch * quarter_points(p) * static_cast<int64_t>(sizeof(T)));
 
   const auto convolve = [&](int64_t c) {  // one channel of all samples: its sums in one order
-    const int64_t size = convolution.padded_size();
-    const Workspace memory(2 * size * sizeof(T));
-    T* const padded = static_cast<T*>(memory.data());
+    const Workspace memory(convolution.memory_bytes());
     Vector<T> sums[10] = {};
     for (int64_t sample = 0; sample < p.batch; ++sample) {
       const int64_t start = (sample * p.channels + c) * plane;
-      const T* x = convolution.pad(b.input + start, padded);
-      const T* g = convolution.pad(p.input + start, padded + size);
-      convolution.filter(g, p.conv_weight + 9 * c, true, T{0}, p.output + start);
-      convolution.add_gradient(x, g, sums);
+      bring_in(b.input + start, plane);
+      bring_in(p.input + start, plane);
+      if (claims) claim(p.output + start, plane);
+      convolution.filter(p.input + start, p.conv_weight + 9 * c, true, T{0}, p.output + start, memory.data());
+      convolution.add_gradient(b.input + start, p.input + start, sums, memory.data());
     }
     for (int i = 0; i < 10; ++i) {
       T total = 0;

@@ -1,5 +1,5 @@
-// Few planes: two neighbouring rows of half as many planes fill the lanes. Along rows, the low half of a vector is
-// row r and the high half row r + 1. Columns need all rows of one column in the same lanes, so between the two the
+// Few planes: two rows of half as many planes fill the lanes. Along rows, the low half of a vector is row r and the
+// high half row r + 2. Columns need all rows of one column in the same lanes, so between the two the
 // halves are exchanged: then the low half is column 2m, the high half column 2m + 1, of one row. The exchange undoes
 // itself.
 #pragma once

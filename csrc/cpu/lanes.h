@@ -44,6 +44,15 @@ AF_INLINE void store(T* to, Vector<T> v) {
   std::memcpy(to, &v, sizeof v);
 }
 
+// v itself, in a register: compilers would rather read memory at every use, which is dear where it is not aligned.
+template <class V>
+AF_INLINE V in_register(V v) {
+#if defined(__x86_64__)
+  asm("" : "+v"(v));
+#endif
+  return v;
+}
+
 // Lanes begin to end. load_lanes(from, mask, v): lanes of the mask from memory, the others from v. Memory outside
 // the mask is not touched.
 template <class T>
@@ -63,6 +72,7 @@ struct LaneMask {
 };
 
 #if defined(__AVX512F__)
+constexpr bool kCheapMasks = true;  // masked accesses as fast as whole ones
 using FloatMask = __mmask16;
 using DoubleMask = __mmask8;
 inline FloatMask mask_of(LaneMask<float> m) { return static_cast<FloatMask>(m.bits()); }
@@ -76,6 +86,7 @@ AF_INLINE Vector<double> load_lanes(const double* from, DoubleMask m, Vector<dou
 AF_INLINE void store_lanes(float* to, FloatMask m, Vector<float> v) { _mm512_mask_storeu_ps(to, m, (__m512)v); }
 AF_INLINE void store_lanes(double* to, DoubleMask m, Vector<double> v) { _mm512_mask_storeu_pd(to, m, (__m512d)v); }
 #elif defined(__AVX2__)
+constexpr bool kCheapMasks = false;
 struct FloatMask {
   __m256i bits;
 };
@@ -93,6 +104,7 @@ AF_INLINE Vector<double> load_lanes(const double* from, DoubleMask m, Vector<dou
 AF_INLINE void store_lanes(float* to, FloatMask m, Vector<float> v) { _mm256_maskstore_ps(to, m.bits, (__m256)v); }
 AF_INLINE void store_lanes(double* to, DoubleMask m, Vector<double> v) { _mm256_maskstore_pd(to, m.bits, (__m256d)v); }
 #else
+constexpr bool kCheapMasks = false;
 using FloatMask = LaneMask<float>;
 using DoubleMask = LaneMask<double>;
 inline FloatMask mask_of(LaneMask<float> m) { return m; }

@@ -15,10 +15,23 @@ constexpr int row_pass() {
 // Columns run B twice in a row, so the easier factor goes there.
 template <int N>
 constexpr int column_pass() {
-  return N == 28 || N == 56 ? 7 : N == 24 ? 3 : row_pass<N>();
+  return N == 28 || N == 56 ? 7 : N == 32 ? 8 : N == 24 ? 3 : row_pass<N>();
 }
 
-// t[k * B + b] = e^(-2 pi i bk/N) X_b(k), X_b the transform of the points b, b + B, b + 2B, ...
+// t[k * B + b] = e^(-2 pi i bk/N) X_b(k), X_b the transform of the points b, b + B, b + 2B, ...; load(a) is point b +
+// Ba.
+template <class T, int N, int A, class Load>
+AF_INLINE void first_butterfly(ComplexVector<T>* t, int b, Load load) {
+  constexpr int B = N / A;
+  ComplexVector<T> u[A];
+#pragma GCC unroll 16
+  for (int a = 0; a < A; ++a) u[a] = load(a);
+  butterfly<T, A>(u);
+  t[b] = u[0];
+#pragma GCC unroll 16
+  for (int k = 1; k < A; ++k) t[k * B + b] = rotated(u[k], kRoots<T, N>.cosine[b * k], kRoots<T, N>.sine[b * k]);
+}
+
 template <class T, int N, int A, class Load>
 AF_INLINE void first_butterflies(ComplexVector<T>* t, Load load) {
   constexpr int B = N / A;
@@ -28,61 +41,92 @@ AF_INLINE void first_butterflies(ComplexVector<T>* t, Load load) {
     return;
   }
 #pragma GCC unroll 1
-  for (int b = 0; b < B; ++b) {
-    ComplexVector<T> u[A];
-#pragma GCC unroll 16
-    for (int a = 0; a < A; ++a) u[a] = load(b + B * a);
-    butterfly<T, A>(u);
-    t[b] = u[0];
-#pragma GCC unroll 16
-    for (int k = 1; k < A; ++k) t[k * B + b] = rotated(u[k], kRoots<T, N>.cosine[b * k], kRoots<T, N>.sine[b * k]);
-  }
+  for (int b = 0; b < B; ++b)
+    first_butterfly<T, N, A>(t, b, [&](int a) __attribute__((always_inline)) { return load(b + B * a); });
 }
 
-template <class T, int N, class Load, class Store>
-AF_INLINE void transform_line(Load load, Store store) {
-  constexpr int A = row_pass<N>(), B = N / A;
-  if constexpr (A == 1) {
-    ComplexVector<T> u[N];
+// The second butterflies and the separation of two real lines, block by block: part k of the spectrum, Z(k + Aj), meets
+// its mirror image Z(N - k - Aj) in part A - k. Parts 0 and A/2 are their own.
+template <class T, int N, int A, bool Zero>
+AF_INLINE void split_own_part(const ComplexVector<T>* t, ComplexVector<T>* a, ComplexVector<T>* b) {
+  constexpr int B = N / A, k = Zero ? 0 : A / 2;
+  ComplexVector<T> u[B];
 #pragma GCC unroll 16
-    for (int j = 0; j < N; ++j) u[j] = load(j);
-    butterfly<T, N>(u);
+  for (int j = 0; j < B; ++j) u[j] = t[k * B + j];
+  butterfly<T, B>(u);
 #pragma GCC unroll 16
-    for (int j = 0; j < N; ++j) store(j, u[j]);
-  } else {
-    ComplexVector<T> t[N];
-    first_butterflies<T, N, A>(t, load);
+  for (int j = 0; 2 * (k + A * j) <= N; ++j)
+    split_point<T>(u[j], u[Zero ? (B - j) % B : B - 1 - j], a[k + A * j], b[k + A * j]);
+}
+
+template <class T, int N, int A>
+AF_INLINE void split_parts(ComplexVector<T>* t, ComplexVector<T>* a, ComplexVector<T>* b) {
+  constexpr int B = N / A;
+  static_assert(A % 2 == 0 || A == 1);
+  split_own_part<T, N, A, true>(t, a, b);
+  if constexpr (A > 1) split_own_part<T, N, A, false>(t, a, b);
 #pragma GCC unroll 1
-    for (int k = 0; k < A; ++k) {
-      ComplexVector<T> u[B];
+  for (int k = 1; 2 * k < A; ++k) {
+    ComplexVector<T> u[B], *mirror = t + (A - k) * B;
+    butterfly<T, B>(mirror);
 #pragma GCC unroll 16
-      for (int j = 0; j < B; ++j) u[j] = t[k * B + j];
-      butterfly<T, B>(u);
+    for (int j = 0; j < B; ++j) u[j] = t[k * B + j];
+    butterfly<T, B>(u);
 #pragma GCC unroll 16
-      for (int j = 0; j < B; ++j) store(k + A * j, u[j]);
+    for (int j = 0; j < B; ++j) {
+      if (2 * j < B)
+        split_point<T>(u[j], mirror[B - 1 - j], a[k + A * j], b[k + A * j]);
+      else
+        split_point<T>(mirror[B - 1 - j], u[j], a[N - k - A * j], b[N - k - A * j]);
     }
   }
 }
 
 template <class T, int N>
-void codelet_forward(const LineTransform<T>&, const Vector<T>* a, const Vector<T>* b, ComplexVector<T>* spectrum_a,
+void codelet_forward(const LineTransform<T>&, const T* a, const T* b, int64_t stride, ComplexVector<T>* spectrum_a,
                      ComplexVector<T>* spectrum_b, ComplexVector<T>*) {
-  ComplexVector<T> z[N];
-  transform_line<T, N>([&](int j) __attribute__((always_inline)) { return ComplexVector<T>{a[j], b[j]}; },
-                       [&](int k, ComplexVector<T> v) __attribute__((always_inline)) { z[k] = v; });
-  split_pair<T>(z, N, spectrum_a, spectrum_b);
+  constexpr int A = row_pass<N>();
+  ComplexVector<T> t[N];
+  first_butterflies<T, N, A>(t, [&](int j) __attribute__((always_inline)) {
+    return ComplexVector<T>{load<T>(a + j * stride), load<T>(b + j * stride)};
+  });
+  split_parts<T, N, A>(t, spectrum_a, spectrum_b);
 }
 
 template <class T, int N>
 void codelet_inverse(const LineTransform<T>&, const ComplexVector<T>* spectrum_a, const ComplexVector<T>* spectrum_b,
-                     Vector<T>* a, Vector<T>* b, ComplexVector<T>*) {
-  ComplexVector<T> z[N];
-  join_pair_swapped<T>(spectrum_a, spectrum_b, N, z);
-  transform_line<T, N>([&](int k) __attribute__((always_inline)) { return z[k]; },
-                       [&](int j, ComplexVector<T> v) __attribute__((always_inline)) {
-                         a[j] = v.im;
-                         b[j] = v.re;
-                       });
+                     T* a, T* b, int64_t stride, ComplexVector<T>*) {
+  constexpr int A = row_pass<N>(), B = N / A;
+  ComplexVector<T> t[N];
+  const auto joined = [&](int j, bool mirrored) __attribute__((always_inline)) {
+    const int k = mirrored ? N - j : j;
+    return joined_swapped<T>(spectrum_a[k], spectrum_b[k], 2 * k % N == 0, mirrored);
+  };
+  if constexpr (A == 1) {
+#pragma GCC unroll 16
+    for (int j = 0; j < N; ++j) t[j] = joined(j, 2 * j > N);
+  } else {
+    first_butterfly<T, N, A>(t, 0, [&](int i) __attribute__((always_inline)) { return joined(B * i, 2 * i > A); });
+#pragma GCC unroll 1
+    for (int j = 1; j < B; ++j)
+      first_butterfly<T, N, A>(t, j, [&](int i) __attribute__((always_inline)) {
+        const bool mirrored = 2 * i >= A;
+        const int k = mirrored ? N - j - B * i : j + B * i;
+        return joined_swapped<T>(spectrum_a[k], spectrum_b[k], false, mirrored);
+      });
+  }
+#pragma GCC unroll 1
+  for (int k = 0; k < A; ++k) {
+    ComplexVector<T> u[B];
+#pragma GCC unroll 16
+    for (int j = 0; j < B; ++j) u[j] = t[k * B + j];
+    butterfly<T, B>(u);
+#pragma GCC unroll 16
+    for (int j = 0; j < B; ++j) {
+      store<T>(a + (k + A * j) * stride, u[j].im);
+      store<T>(b + (k + A * j) * stride, u[j].re);
+    }
+  }
 }
 
 // The inverse passes of one column, after middle(k, u): the second butterflies, weights and swap of part k.

@@ -119,22 +119,27 @@ class LinePlan {
 };
 
 template <class T>
-void plan_forward(const LineTransform<T>& line, const Vector<T>* a, const Vector<T>* b, ComplexVector<T>* spectrum_a,
+void plan_forward(const LineTransform<T>& line, const T* a, const T* b, int64_t stride, ComplexVector<T>* spectrum_a,
                   ComplexVector<T>* spectrum_b, ComplexVector<T>* scratch) {
   const int64_t n = line.length;
-  for (int64_t j = 0; j < n; ++j) scratch[j] = {a[j], b[j]};
-  split_pair<T>(line.plan->transform(scratch, scratch + n, scratch + 2 * n), n, spectrum_a, spectrum_b);
+  for (int64_t j = 0; j < n; ++j) scratch[j] = {load<T>(a + j * stride), load<T>(b + j * stride)};
+  const ComplexVector<T>* z = line.plan->transform(scratch, scratch + n, scratch + 2 * n);
+  for (int64_t k = 0; 2 * k <= n; ++k) split_point<T>(z[k], z[k ? n - k : 0], spectrum_a[k], spectrum_b[k]);
 }
 
 template <class T>
 void plan_inverse(const LineTransform<T>& line, const ComplexVector<T>* spectrum_a, const ComplexVector<T>* spectrum_b,
-                  Vector<T>* a, Vector<T>* b, ComplexVector<T>* scratch) {
+                  T* a, T* b, int64_t stride, ComplexVector<T>* scratch) {
   const int64_t n = line.length;
-  join_pair_swapped<T>(spectrum_a, spectrum_b, n, scratch);
+  for (int64_t k = 0; 2 * k <= n; ++k) {
+    const bool real = 2 * k % n == 0;
+    scratch[k] = joined_swapped<T>(spectrum_a[k], spectrum_b[k], real, false);
+    if (!real) scratch[n - k] = joined_swapped<T>(spectrum_a[k], spectrum_b[k], false, true);
+  }
   const ComplexVector<T>* z = line.plan->transform(scratch, scratch + n, scratch + 2 * n);
   for (int64_t j = 0; j < n; ++j) {
-    a[j] = z[j].im;
-    b[j] = z[j].re;
+    store<T>(a + j * stride, z[j].im);
+    store<T>(b + j * stride, z[j].re);
   }
 }
 

@@ -33,10 +33,11 @@ template <class T>
 struct LineTransform {
   int64_t length;
   const LinePlan<T>* plan;  // null where the codelet needs none
-  void (*forward)(const LineTransform&, const Vector<T>* a, const Vector<T>* b, ComplexVector<T>* spectrum_a,
+  // Point j of a line is the vector at a + j * stride.
+  void (*forward)(const LineTransform&, const T* a, const T* b, int64_t stride, ComplexVector<T>* spectrum_a,
                   ComplexVector<T>* spectrum_b, ComplexVector<T>* scratch);
-  void (*inverse)(const LineTransform&, const ComplexVector<T>* spectrum_a, const ComplexVector<T>* spectrum_b,
-                  Vector<T>* a, Vector<T>* b, ComplexVector<T>* scratch);
+  void (*inverse)(const LineTransform&, const ComplexVector<T>* spectrum_a, const ComplexVector<T>* spectrum_b, T* a,
+                  T* b, int64_t stride, ComplexVector<T>* scratch);
   void (*columns)(const LineTransform&, const Columns<T>&, ComplexVector<T>* scratch);
   void (*columns_gradient)(const LineTransform&, const Columns<T>&, ComplexVector<T>* scratch);
   void (*transform)(const LineTransform&, ComplexVector<T>* buffer, int64_t stride, int64_t count, bool inverse,
@@ -46,26 +47,21 @@ struct LineTransform {
 // Vectors of scratch that any of them may use.
 inline int64_t line_scratch(int64_t length) { return 4 * length; }
 
+// Twice A(k) and B(k) from p = Z(k) and q = Z(n-k).
 template <class T>
-AF_INLINE void split_pair(const ComplexVector<T>* z, int64_t n, ComplexVector<T>* a, ComplexVector<T>* b) {
-  a[0] = {z[0].re + z[0].re, Vector<T>{}};
-  b[0] = {z[0].im + z[0].im, Vector<T>{}};
-  for (int64_t k = 1; k <= n / 2; ++k) {
-    const ComplexVector<T> p = z[k], q = z[n - k];
-    a[k] = {p.re + q.re, p.im - q.im};
-    b[k] = {p.im + q.im, q.re - p.re};
-  }
+AF_INLINE void split_point(ComplexVector<T> p, ComplexVector<T> q, ComplexVector<T>& a, ComplexVector<T>& b) {
+  a = {p.re + q.re, p.im - q.im};
+  b = {p.im + q.im, q.re - p.re};
 }
 
-// z = a + ib with real and imaginary part swapped: the inverse is a forward transform of swapped numbers.
+// Z(k) = A(k) + iB(k), or mirrored Z(n-k), with real and imaginary part swapped: the inverse is a forward transform of
+// swapped numbers. Real: without the imaginary parts, at DC and Nyquist.
 template <class T>
-AF_INLINE void join_pair_swapped(const ComplexVector<T>* a, const ComplexVector<T>* b, int64_t n, ComplexVector<T>* z) {
-  z[0] = {b[0].re, a[0].re};
-  for (int64_t k = 1; 2 * k < n; ++k) {
-    z[k] = {a[k].im + b[k].re, a[k].re - b[k].im};
-    z[n - k] = {b[k].re - a[k].im, a[k].re + b[k].im};
-  }
-  if (n % 2 == 0) z[n / 2] = {b[n / 2].re, a[n / 2].re};
+AF_INLINE ComplexVector<T> joined_swapped(const ComplexVector<T>& a, const ComplexVector<T>& b, bool real,
+                                          bool mirrored) {
+  if (real) return {b.re, a.re};
+  if (mirrored) return {b.re - a.im, a.re + b.im};
+  return {a.im + b.re, a.re - b.im};
 }
 
 template <class T, bool Shared>

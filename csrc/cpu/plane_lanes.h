@@ -15,79 +15,128 @@ template <class T>
 class PlaneLanes {
  public:
   PlaneLanes(const int64_t* offsets, int count, int64_t point_stride) : count_(count), stride_(point_stride) {
+    int begin[kWidth + 1];
     for (int lane = 0; lane < count; ++lane) {
       offset_[lane] = offsets[lane];
       if (lane > 0 && offsets[lane] == offsets[lane - 1] + 1) continue;
-      begin_[runs_++] = lane;
+      from_[runs_] = offsets[lane] - lane;
+      begin[runs_++] = lane;
     }
-    begin_[runs_] = count;
-    for (int run = 0; run < runs_; ++run) mask_[run] = mask_of(LaneMask<T>{begin_[run], begin_[run + 1]});
+    begin[runs_] = count;
+    for (int run = 0; run < runs_; ++run) mask_[run] = mask_of(LaneMask<T>{begin[run], begin[run + 1]});
     transposed_ = stride_ == 1 && runs_ > 1;
     gathered_ = !transposed_ && 2 * runs_ > count && runs_ > 1;
   }
+
+  // Whether the vectors of a line lie in memory as they are; then point j is at offset() + j * the stride.
+  bool whole() const { return runs_ == 1 && count_ == kLanes<T>; }
+  int64_t offset() const { return offset_[0]; }
 
   // line: `length` vectors, rounded up to a multiple of kLanes in memory.
   void load_line(const T* planes, int64_t length, Vector<T>* line) const {
     if (transposed_) return load_transposed(planes, length, line);
     if (gathered_) return load_gathered(planes, length, line);
-    if (runs_ == 1 && count_ == kLanes<T>) {
-      for (int64_t j = 0; j < length; ++j) line[j] = load<T>(planes + offset_[0] + j * stride_);
-      return;
-    }
-    for (int64_t j = 0; j < length; ++j) {
-      Vector<T> v = {};
-      for (int run = 0; run < runs_; ++run)
-        v = load_lanes(planes + offset_[begin_[run]] - begin_[run] + j * stride_, mask_[run], v);
-      line[j] = v;
-    }
+    if (runs_ == 1) return load_runs(Runs<1>(*this), planes, length, line);
+    if (runs_ == 2) return load_runs(Runs<2>(*this), planes, length, line);
+    load_runs(*this, planes, length, line);
   }
 
   void store_line(T* planes, int64_t length, const Vector<T>* line) const {
     if (transposed_) return store_transposed(planes, length, line);
     if (gathered_) return store_gathered(planes, length, line);
-    if (runs_ == 1 && count_ == kLanes<T>) {
-      for (int64_t j = 0; j < length; ++j) store<T>(planes + offset_[0] + j * stride_, line[j]);
-      return;
-    }
-    for (int64_t j = 0; j < length; ++j)
-      for (int run = 0; run < runs_; ++run)
-        store_lanes(planes + offset_[begin_[run]] - begin_[run] + j * stride_, mask_[run], line[j]);
+    if (runs_ == 1) return store_runs(Runs<1>(*this), planes, length, line);
+    if (runs_ == 2) return store_runs(Runs<2>(*this), planes, length, line);
+    store_runs(*this, planes, length, line);
   }
 
  private:
   static constexpr int kWidth = kLanes<T>;
 
-  void load_transposed(const T* planes, int64_t length, Vector<T>* line) const {
-    for (int64_t j = 0; j < length; j += kWidth) {
-      Vector<T> row[kWidth];
-      if (length - j >= kWidth && count_ == kWidth) {
-#pragma GCC unroll 16
-        for (int lane = 0; lane < kWidth; ++lane) row[lane] = load<T>(planes + offset_[lane] + j);
-      } else {
-        const Mask<T> mask = mask_of(LaneMask<T>{0, static_cast<int>(std::min<int64_t>(kWidth, length - j))});
-        for (int lane = 0; lane < kWidth; ++lane)
-          row[lane] = lane < count_ ? load_lanes(planes + offset_[lane] + j, mask, Vector<T>{}) : Vector<T>{};
+  // A number of runs that the compiler knows: it keeps them in registers.
+  template <int Count>
+  struct Runs {
+    static constexpr int runs_ = Count;
+    int64_t from_[Count], stride_;
+    Mask<T> mask_[Count];
+    explicit Runs(const PlaneLanes& lanes) : stride_(lanes.stride_) {
+      for (int run = 0; run < Count; ++run) {
+        from_[run] = lanes.from_[run];
+        mask_[run] = lanes.mask_[run];
       }
-      transpose<T>(row);
-#pragma GCC unroll 16
-      for (int i = 0; i < kWidth; ++i) line[j + i] = row[i];
     }
+  };
+  template <class R>
+  static void load_runs(const R& r, const T* planes, int64_t length, Vector<T>* line) {
+    for (int64_t j = 0; j < length; ++j) {
+      Vector<T> v = {};
+      for (int run = 0; run < r.runs_; ++run) v = load_lanes(planes + r.from_[run] + j * r.stride_, r.mask_[run], v);
+      line[j] = v;
+    }
+  }
+  template <class R>
+  static void store_runs(const R& r, T* planes, int64_t length, const Vector<T>* line) {
+    for (int64_t j = 0; j < length; ++j)
+      for (int run = 0; run < r.runs_; ++run) store_lanes(planes + r.from_[run] + j * r.stride_, r.mask_[run], line[j]);
+  }
+
+  // Squares of kLanes planes and as many points, the last of a line perhaps narrower.
+  static Mask<T> narrow(int64_t points) { return mask_of(LaneMask<T>{0, static_cast<int>(points)}); }
+
+  void load_transposed(const T* planes, int64_t length, Vector<T>* line) const {
+    int64_t j = 0;
+    if (count_ == kWidth)
+      for (; j + kWidth <= length; j += kWidth)
+        load_square(line + j,
+                    [&](int lane) __attribute__((always_inline)) { return load<T>(planes + offset_[lane] + j); });
+    for (; j < length; j += kWidth) {
+      const Mask<T> mask = narrow(std::min<int64_t>(kWidth, length - j));
+      const auto of_plane = [&](int lane) __attribute__((always_inline)) {
+        return load_lanes(planes + offset_[lane] + j, mask, Vector<T>{});
+      };
+      if (count_ == kWidth)
+        load_square(line + j, of_plane);
+      else
+        load_square(line + j, [&](int lane) __attribute__((always_inline)) {
+          return lane < count_ ? of_plane(lane) : Vector<T>{};
+        });
+    }
+  }
+  template <class Load>
+  static AF_INLINE void load_square(Vector<T>* line, Load load) {
+    Vector<T> row[kWidth];
+#pragma GCC unroll 16
+    for (int lane = 0; lane < kWidth; ++lane) row[lane] = load(lane);
+    transpose<T>(row);
+#pragma GCC unroll 16
+    for (int i = 0; i < kWidth; ++i) line[i] = row[i];
   }
 
   void store_transposed(T* planes, int64_t length, const Vector<T>* line) const {
-    for (int64_t j = 0; j < length; j += kWidth) {
-      Vector<T> row[kWidth];
-#pragma GCC unroll 16
-      for (int i = 0; i < kWidth; ++i) row[i] = line[j + i];
-      transpose<T>(row);
-      if (length - j >= kWidth && count_ == kWidth) {
-#pragma GCC unroll 16
-        for (int lane = 0; lane < kWidth; ++lane) store<T>(planes + offset_[lane] + j, row[lane]);
-      } else {
-        const Mask<T> mask = mask_of(LaneMask<T>{0, static_cast<int>(std::min<int64_t>(kWidth, length - j))});
-        for (int lane = 0; lane < count_; ++lane) store_lanes(planes + offset_[lane] + j, mask, row[lane]);
-      }
+    int64_t j = 0;
+    if (count_ == kWidth)
+      for (; j + kWidth <= length; j += kWidth)
+        store_square(line + j, [&](int lane, Vector<T> v)
+                                   __attribute__((always_inline)) { store<T>(planes + offset_[lane] + j, v); });
+    for (; j < length; j += kWidth) {
+      const Mask<T> mask = narrow(std::min<int64_t>(kWidth, length - j));
+      const auto to_plane = [&](int lane, Vector<T> v)
+                                __attribute__((always_inline)) { store_lanes(planes + offset_[lane] + j, mask, v); };
+      if (count_ == kWidth)
+        store_square(line + j, to_plane);
+      else
+        store_square(line + j, [&](int lane, Vector<T> v) __attribute__((always_inline)) {
+          if (lane < count_) to_plane(lane, v);
+        });
     }
+  }
+  template <class Store>
+  static AF_INLINE void store_square(const Vector<T>* line, Store store) {
+    Vector<T> row[kWidth];
+#pragma GCC unroll 16
+    for (int i = 0; i < kWidth; ++i) row[i] = line[i];
+    transpose<T>(row);
+#pragma GCC unroll 16
+    for (int lane = 0; lane < kWidth; ++lane) store(lane, row[lane]);
   }
 
   void load_gathered(const T* planes, int64_t length, Vector<T>* line) const {
@@ -104,7 +153,7 @@ class PlaneLanes {
   }
 
   int64_t offset_[kWidth];
-  int begin_[kWidth + 1];
+  int64_t from_[kWidth];  // of each run: where its lane 0 would be
   Mask<T> mask_[kWidth];
   int count_;
   int runs_ = 0;

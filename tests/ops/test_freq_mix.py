@@ -3,6 +3,8 @@ import torch
 from tolerances import ORACLE, relative_error, transform_tolerance
 
 import activefreq as af
+from activefreq import _cpu
+from activefreq.ops import _direct
 
 NAMES = ["conv_weight", "conv_bias", "weight_hw", "weight_hc", "weight_wc"]
 # Layers of the networks, odd batches, quarters that do not fill a vector, prime and single sizes.
@@ -142,6 +144,45 @@ def test_threads_do_not_change_a_bit(shape, restore_threads, instruction_set):
         results.append([y, *torch.autograd.grad(y, inputs, g)])
     for result in results[1:]:
         assert all(torch.equal(a, b) for a, b in zip(result, results[0], strict=True))
+
+
+@pytest.mark.parametrize("shape", [(6, 32, 112, 112), (9, 64, 56, 56)], ids=str)
+def test_outputs_larger_than_the_cache(shape, restore_threads, instruction_set):
+    """They are zeroed ahead of their values: by the thread that writes these, and within the samples of its task."""
+    x, weights, g = random_case(shape)
+    inputs = record(x, *weights)
+    results = []
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        y = af.ops.freq_mix(*inputs)
+        results.append([y.detach(), *torch.autograd.grad(y, inputs, g)])
+    assert all(torch.equal(a, b) for a, b in zip(*results, strict=True))
+    with torch.no_grad():
+        samples = torch.cat([af.ops.freq_mix(sample, *weights) for sample in x.split(1)])
+    assert torch.equal(results[0][0], samples)
+
+
+def test_the_quick_way_takes_what_it_should():
+    """What the binding reads itself, and what it leaves to the checks in Python."""
+    x, weights, _ = random_case((2, 16, 6, 5))
+    plain = _direct.plain
+    expected = af.ops.freq_mix(x, *weights)
+    if hasattr(torch.Tensor, "__dlpack_c_exchange_api__"):
+        assert torch.equal(plain.freq_mix(x, *weights, 1), expected)
+        parameters = [torch.nn.Parameter(weight) for weight in weights]
+        assert torch.equal(plain.freq_mix(x, *parameters, 1), expected)
+
+    class Subclass(torch.Tensor):
+        pass
+
+    refused = [x.double(), x[:, :, ::2], x[:, :15], x[:0], x[0], x.to_sparse(), x.as_subclass(Subclass), [1.0]]
+    assert all(plain.freq_mix(other, *weights, 1) is None for other in refused)
+    for i, weight in enumerate(weights):
+        for other in (None, weight.double(), weight[:-1], torch.stack([weight, weight], -1)[..., 0]):
+            assert plain.freq_mix(x, *weights[:i], other, *weights[i + 1 :], 1) is None
+    assert _cpu.PlainTensors(None, (torch.Tensor,), torch.empty_like).freq_mix(x, *weights, 1) is None
+    with pytest.raises(ValueError, match="PyCapsule_GetPointer"):
+        _cpu.PlainTensors(1, (), None)
 
 
 def test_samples_do_not_depend_on_their_batch():

@@ -1,0 +1,125 @@
+// The weights of a filter in the order in which columns use them, and the way back for their gradient.
+//
+// Prepared weights are scaled, conjugated where the filter says so, and lie as [column of (middle, half)][outer]. With
+// two rows in the lanes, a column is two frequencies.
+#pragma once
+#include "cpu/half_lanes.h"
+#include "cpu/spectral_chunks.h"
+#include "cpu/workspace.h"
+
+namespace activefreq::AF_ISA {
+
+template <class T>
+class SpectralWeights {
+ public:
+  explicit SpectralWeights(const SpectralChunks<T>& chunks)
+      : chunks_(chunks),
+        filter_(chunks.filter()),
+        frequencies_(chunks.frequencies()),
+        scale_(T(1) / static_cast<T>(chunks.points())) {}
+
+  // One chunk's weights into `prepared`, the memory of all of them.
+  void prepare(const Chunk<T>& chunk, void* prepared) const {
+    char* block = static_cast<char*>(prepared) + chunk.prepared;
+    if (chunks_.shared_weight()) return prepare_shared(reinterpret_cast<Complex<T>*>(block));
+    prepare_own(chunk, reinterpret_cast<ComplexVector<T>*>(block));
+  }
+
+  // The gradient of one chunk's weights: its products of all slices, in their order, then its lanes in theirs.
+  void finish_gradient(const Chunk<T>& chunk, const void* products, int64_t slices, T* gradient) const {
+    const int width = chunks_.shared_weight() ? 1 : chunk.weights;
+    const bool dense = chunks_.dense_weight();
+    const PlaneLanes<T> lanes(chunk.weight_offset, width, dense ? 1 : filter_.half.weight_stride);
+    const Workspace memory((2 * frequencies_ + kLanes<T>)*sizeof(Vector<T>));
+    Vector<T>* line = static_cast<Vector<T>*>(memory.data());
+    for (int64_t j = 0; j < filter_.outer.size; ++j)
+      for (int64_t m = 0; m < filter_.middle.size; ++m) {
+        for (int64_t k = 0; k < frequencies_; ++k) {
+          const ComplexVector<T> sum = summed(chunk, static_cast<const ComplexVector<T>*>(products), slices, j, m, k);
+          line[dense ? 2 * k : k] = sum.re;
+          line[dense ? 2 * k + 1 : k + frequencies_] = sum.im;
+        }
+        T* to = gradient + j * filter_.outer.weight_stride + m * filter_.middle.weight_stride;
+        lanes.store_line(to, dense ? 2 * frequencies_ : frequencies_, line);
+        if (!dense) lanes.store_line(to + 1, frequencies_, line + frequencies_);
+      }
+  }
+
+ private:
+  // Products of all slices at one point of the weight; lane w is the sum of all lanes that have weight w.
+  ComplexVector<T> summed(const Chunk<T>& chunk, const ComplexVector<T>* products, int64_t slices, int64_t j, int64_t m,
+                          int64_t k) const {
+    const ComplexVector<T>* from = products + (m * frequencies_ + k / chunk.rows) * filter_.outer.size + j;
+    ComplexVector<T> sum = *from;
+    for (int64_t slice = 1; slice < slices; ++slice) sum = sum + from[slice * chunks_.weight_points()];
+    const bool once = k == 0 || 2 * k == filter_.half.size;
+    const T factor = (once ? T(0.25) : T(0.5)) * scale_;  // a quarter: both spectra are doubled
+    sum = {sum.re * factor, sum.im * factor};
+    if (chunk.rows == 2) return k % 2 ? ComplexVector<T>{high_half_twice<T>(sum.re), high_half_twice<T>(sum.im)} : sum;
+    const int width = chunks_.shared_weight() ? 1 : chunk.weights;
+    return {lanes_added(sum.re, width), lanes_added(sum.im, width)};
+  }
+
+  // To the first `width` lanes the following ones, `width` at a time.
+  static Vector<T> lanes_added(Vector<T> v, int width) {
+    if (2 * width > kLanes<T>) return v;
+    if (2 * width == kLanes<T>) return v + high_half_twice<T>(v);
+    for (int lane = 0; lane < width; ++lane) {
+      T sum = v[lane];
+      for (int next = lane + width; next < kLanes<T> / width * width; next += width) sum += v[next];
+      v[lane] = sum;
+    }
+    return v;
+  }
+
+  void prepare_shared(Complex<T>* to) const {
+    const T re_scale = T(0.5) * scale_, im_scale = filter_.conjugate ? -re_scale : re_scale;
+    for (int64_t m = 0; m < filter_.middle.size; ++m)
+      for (int64_t k = 0; k < frequencies_; ++k)
+        for (int64_t j = 0; j < filter_.outer.size; ++j) {
+          const T* from = filter_.weight + j * filter_.outer.weight_stride + m * filter_.middle.weight_stride +
+                          k * filter_.half.weight_stride;
+          *to++ = {from[0] * re_scale, from[1] * im_scale};
+        }
+  }
+
+  void prepare_own(const Chunk<T>& chunk, ComplexVector<T>* to) const {
+    const T re_scale = T(0.5) * scale_, im_scale = filter_.conjugate ? -re_scale : re_scale;
+    const int copies = chunk.samples * chunk.rows;
+    int64_t offsets[kLanes<T>];
+    for (int lane = 0; lane < chunk.weights * copies; ++lane) offsets[lane] = chunk.weight_offset[lane % chunk.weights];
+    const int64_t step = filter_.half.weight_stride, n = filter_.outer.size;
+    const PlaneLanes<T> lanes(offsets, chunk.weights * copies, chunks_.dense_weight() ? 1 : step);
+    const Workspace memory((2 * frequencies_ + 2 + kLanes<T>)*sizeof(Vector<T>));
+    Vector<T>* line = static_cast<Vector<T>*>(memory.data());
+    if (chunks_.dense_weight() && filter_.middle.size == 1 && filter_.outer.weight_stride == 2 * frequencies_)
+      for (int w = 0; w < chunk.weights; ++w) bring_in(filter_.weight + offsets[w], 2 * frequencies_ * n);
+    for (int64_t j = 0; j < filter_.outer.size; ++j)
+      for (int64_t m = 0; m < filter_.middle.size; ++m) {
+        const T* from = filter_.weight + j * filter_.outer.weight_stride + m * filter_.middle.weight_stride;
+        ComplexVector<T>* column = to + m * frequencies_ * n + j;
+        if (chunks_.dense_weight()) {
+          lanes.load_line(from, 2 * frequencies_, line);
+          line[2 * frequencies_] = line[2 * frequencies_ + 1] =
+              Vector<T>{};  // the partner of the last of an odd number
+          for (int64_t k = 0; k < frequencies_; k += chunk.rows, column += n) {
+            ComplexVector<T> weight = {line[2 * k], line[2 * k + 1]}, next = {line[2 * k + 2], line[2 * k + 3]};
+            if (chunk.rows == 2) exchange_halves<T>(weight, next);
+            *column = {weight.re * re_scale, weight.im * im_scale};
+          }
+        } else {
+          lanes.load_line(from, frequencies_, line);
+          for (int64_t k = 0; k < frequencies_; ++k) column[k * n].re = line[k] * re_scale;
+          lanes.load_line(from + 1, frequencies_, line);
+          for (int64_t k = 0; k < frequencies_; ++k) column[k * n].im = line[k] * im_scale;
+        }
+      }
+  }
+
+  const SpectralChunks<T>& chunks_;
+  const SpectralFilter<T>& filter_;
+  int64_t frequencies_;  // of the half axis
+  T scale_;
+};
+
+}  // namespace activefreq::AF_ISA
