@@ -202,6 +202,32 @@ void codelet_columns_gradient(const LineTransform<T>&, const Columns<T>& c, Comp
   }
 }
 
+// The whole transform of one line: both butterflies.
+template <class T, int N, class Load, class Store>
+AF_INLINE void transform_line(Load load, Store store) {
+  constexpr int A = row_pass<N>(), B = N / A;
+  if constexpr (A == 1) {
+    ComplexVector<T> u[N];
+#pragma GCC unroll 16
+    for (int j = 0; j < N; ++j) u[j] = load(j);
+    butterfly<T, N>(u);
+#pragma GCC unroll 16
+    for (int j = 0; j < N; ++j) store(j, u[j]);
+  } else {
+    ComplexVector<T> t[N];
+    first_butterflies<T, N, A>(t, load);
+#pragma GCC unroll 1
+    for (int k = 0; k < A; ++k) {
+      ComplexVector<T> u[B];
+#pragma GCC unroll 16
+      for (int j = 0; j < B; ++j) u[j] = t[k * B + j];
+      butterfly<T, B>(u);
+#pragma GCC unroll 16
+      for (int j = 0; j < B; ++j) store(k + A * j, u[j]);
+    }
+  }
+}
+
 template <class T, int N>
 void codelet_transform(const LineTransform<T>&, ComplexVector<T>* buffer, int64_t stride, int64_t count, bool inverse,
                        ComplexVector<T>*) {

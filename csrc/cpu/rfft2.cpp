@@ -52,6 +52,7 @@ class PlaneTransform {
           second(line + plan.line_vectors()),
           third(second + plan.line_vectors()),
           scratch(reinterpret_cast<ComplexVector<T>*>(third + plan.line_vectors())) {}
+    T* points() const { return reinterpret_cast<T*>(line); }
     Workspace block;
     ComplexVector<T>* spectrum;
     Vector<T>*line, *second, *third;
@@ -67,7 +68,8 @@ class PlaneTransform {
       lanes.load_line(planes + row * width_, rows * width_, memory.line);
       if (rows == 1) std::fill(memory.line + width_, memory.line + 2 * width_, Vector<T>{});
       ComplexVector<T>* to = memory.spectrum + row * pitch_;
-      row_line_.forward(row_line_, memory.line, memory.line + width_, to, to + pitch_, memory.scratch);
+      row_line_.forward(row_line_, memory.points(), memory.points() + width_ * kLanes<T>, kLanes<T>, to, to + pitch_,
+                        memory.scratch);
     }
     column_line_.transform(column_line_, memory.spectrum, pitch_, frequencies_, false, memory.scratch);
   }
@@ -80,7 +82,8 @@ class PlaneTransform {
       const int64_t rows = std::min<int64_t>(2, height_ - row);
       ComplexVector<T>* from = memory.spectrum + row * pitch_;
       if (rows == 1) std::fill(from + pitch_, from + pitch_ + frequencies_, ComplexVector<T>{});
-      row_line_.inverse(row_line_, from, from + pitch_, memory.line, memory.line + width_, memory.scratch);
+      row_line_.inverse(row_line_, from, from + pitch_, memory.points(), memory.points() + width_ * kLanes<T>,
+                        kLanes<T>, memory.scratch);
       lanes.store_line(planes + row * width_, rows * width_, memory.line);
     }
   }
