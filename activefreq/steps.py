@@ -21,7 +21,7 @@ _NAMED: dict[str, dict[str, Any]] = {
 class Steps:
     """What a FreqFormerPredictor does around the network, each step apart (paper, 3.3; FocalClick)."""
 
-    target_crop: bool = False
+    target_crop: bool = True
     """From the second click on the network sees the box of the previous mask and the positive clicks, enlarged."""
     flip: bool = False
     """The mean of two answers: for the image and for its mirror image. Twice the work (RITM's evaluation does so)."""

@@ -10,6 +10,7 @@ import argparse
 import dataclasses
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,28 +26,28 @@ from bench.measure import write_json
 
 # Name → steps, and the side that images are resized to (None: the network's own).
 Variant = tuple[Steps, int | None]
+NONE = Steps.named("none")
+CROP = Steps.named("target-crop")
 FIRST_STAGE: dict[str, Variant] = {
-    "whole image": (Steps(refine=False), None),
-    "target crop": (Steps(refine=False, target_crop=True), None),
-    "flip": (Steps(refine=False, flip=True), None),
-    "flip, target crop": (Steps(refine=False, flip=True, target_crop=True), None),
-    "target crop, twice the box": (Steps(refine=False, target_crop=True, expansion=2.0), None),
-    "keep outside from click 11": (Steps(refine=False, keep_outside_from=11), None),
-    "keep outside from click 2": (Steps(refine=False, keep_outside_from=2), None),
-    "monotone clicks": (Steps(refine=False, monotone=True), None),
-    "target crop, monotone clicks": (Steps(refine=False, target_crop=True, monotone=True), None),
-    "progressive merge": (Steps(refine=False, progressive_merge=True), None),
-    "network input 256": (Steps(refine=False), 256),
-    "network input 288": (Steps(refine=False), 288),
+    "whole image": (NONE, None),
+    "target crop": (CROP, None),
+    "flip": (replace(NONE, flip=True), None),
+    "flip, target crop": (replace(CROP, flip=True), None),
+    "target crop, twice the box": (replace(CROP, expansion=2.0), None),
+    "keep outside from click 11": (replace(NONE, keep_outside_from=11), None),
+    "keep outside from click 2": (replace(NONE, keep_outside_from=2), None),
+    "monotone clicks": (replace(NONE, monotone=True), None),
+    "target crop, monotone clicks": (replace(CROP, monotone=True), None),
+    "progressive merge": (replace(NONE, progressive_merge=True), None),
+    "network input 256": (NONE, 256),
+    "network input 288": (NONE, 288),
 }
 SECOND_STAGE: dict[str, Variant] = {
-    "refine": (Steps(), None),
-    "target crop, refine": (Steps(target_crop=True), None),
-    "flip, target crop, refine": (Steps(flip=True, target_crop=True), None),
-    "target crop, refine, keep outside from click 11": (Steps(target_crop=True, keep_outside_from=11), None),
-    "refine, keep outside from click 11": (Steps(keep_outside_from=11), None),
-    "refine, monotone clicks": (Steps(monotone=True), None),
-    "refine, network input 256": (Steps(), 256),
+    "refine": (replace(NONE, refine=True), None),
+    "target crop, refine": (replace(CROP, refine=True), None),
+    "flip, target crop, refine": (replace(CROP, refine=True, flip=True), None),
+    "target crop, refine, keep outside from click 11": (replace(CROP, refine=True, keep_outside_from=11), None),
+    "refine, network input 256": (replace(NONE, refine=True), 256),
 }
 STRATEGIES = ("largest", "acselect")
 

@@ -8,6 +8,7 @@ from activefreq.predictor import FreqFormerPredictor
 from activefreq.steps import Steps
 
 SMALL = {"widths": (8, 16, 16, 32), "heads": (1, 2, 2, 4), "depths": (1, 1, 1, 1), "decoder_width": 16}
+WHOLE = Steps.named("none")
 
 
 def test_answers_at_the_size_it_was_given():
@@ -27,7 +28,7 @@ def test_equals_the_network_at_its_own_size():
     clicks = torch.tensor([[[3, 4, 1], [20, 25, 0]]])
     with torch.inference_mode():
         expected = network(network_input(images, clicks, previous)).squeeze(1).sigmoid()
-    assert torch.equal(FreqFormerPredictor(network).predict(images, clicks, previous), expected)
+    assert torch.equal(FreqFormerPredictor(network, steps=WHOLE).predict(images, clicks, previous), expected)
 
 
 def test_clicks_move_with_the_image():
@@ -39,7 +40,7 @@ def test_clicks_move_with_the_image():
             seen["x"] = x
             return x[:, :1]
 
-    predictor = FreqFormerPredictor(Spy(input_size=32, **SMALL))
+    predictor = FreqFormerPredictor(Spy(input_size=32, **SMALL), steps=WHOLE)
     clicks = torch.tensor([[[19, 49, 1], [0, 0, 0], [-1, -1, -1]]])
     predictor.predict(torch.rand(1, 3, 20, 50), clicks, torch.zeros(1, 20, 50))
     expected = af.ops.click_maps(torch.tensor([[[31.0, 31.0, 1.0], [0.0, 0.0, 0.0]]]), (32, 32), CLICK_RADIUS)
@@ -98,9 +99,10 @@ ALL = {"target_crop": True, "flip": True, "keep_outside_from": 2, "monotone": Tr
 
 
 def two_stages(**steps):
+    """A predictor with a refine layer; of the steps none but refine and those named."""
     torch.manual_seed(0)
     network = FreqFormer(input_size=32, refine_width=8, **SMALL)
-    return FreqFormerPredictor(network, steps=Steps(**steps))
+    return FreqFormerPredictor(network, steps=Steps(**{"target_crop": False} | steps))
 
 
 def scene(batch=3):
@@ -211,7 +213,8 @@ def test_records_say_the_steps():
 
 
 def test_steps_by_name():
-    assert Steps.named("none") == Steps(refine=False)
-    assert Steps.named("target-crop, refine,keep-outside") == Steps(target_crop=True, keep_outside_from=11)
+    assert Steps.named("none") == Steps(target_crop=False, refine=False)
+    assert Steps.named("target-crop, refine,keep-outside") == Steps(keep_outside_from=11)
+    assert Steps.named("flip") == Steps(target_crop=False, flip=True, refine=False)
     with pytest.raises(ValueError, match="Steps: no step 'crop'; there are target-crop, flip, refine, keep-outside"):
         Steps.named("crop")
