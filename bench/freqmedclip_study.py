@@ -27,7 +27,6 @@ from typing import Any
 import torch
 from rich.console import Console
 from rich.table import Table
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from activefreq.evaluation.click_free import score
 from activefreq.evaluation.scores import Scores
@@ -133,10 +132,9 @@ def parameters(network: FreqMedCLIP) -> dict[str, int]:
 
 
 def macs(network: FreqMedCLIP) -> float:
-    """Of one image. Attention counts as its matrix products, which the counter does not see inside a fused kernel."""
+    """Of one image."""
     side = network.config.input_size
-    with sdpa_kernel(SDPBackend.MATH):
-        return network_cost(network, (side, side), channels=3).macs
+    return network_cost(network, (side, side), channels=3).macs
 
 
 @torch.inference_mode()
@@ -196,8 +194,7 @@ def cost_part(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
 
 def _parts(network: FreqMedCLIP) -> dict[str, tuple[int, float]]:
     side = network.config.input_size
-    with sdpa_kernel(SDPBackend.MATH):
-        return network_cost(network, (side, side), channels=3).parts
+    return network_cost(network, (side, side), channels=3).parts
 
 
 PARTS = {"scores": scores_part, "ablations": ablations_part, "cost": cost_part}

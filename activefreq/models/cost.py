@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 from torch.utils.hooks import RemovableHandle
 
@@ -55,7 +56,8 @@ def network_cost(network: nn.Module, size: tuple[int, int], channels: int = 6) -
     """Count a forward pass of one image of `size` through `network`, in eval mode.
 
     Matrix products and convolutions are counted as they run (torch's counter); FreqModules by `freq_module_macs`,
-    whatever computes them. Normalisation, activations and resizing are left out, as is the custom.
+    whatever computes them. Attention runs as the matrix products it stands for, since the counter does not see into
+    torch's fused attention on a CPU. Normalisation, activations and resizing are left out, as is the custom.
     """
     device = next(network.parameters()).device
     parts = {name: (_parameters(child), 0.0) for name, child in network.named_children()}
@@ -93,7 +95,7 @@ def network_cost(network: nn.Module, size: tuple[int, int], channels: int = 6) -
     try:
         for module in spectral:
             module.forward = by_formula(module)  # type: ignore[method-assign,assignment]
-        with counter, torch.no_grad():
+        with counter, torch.no_grad(), sdpa_kernel(SDPBackend.MATH):
             network.eval()(torch.zeros(1, channels, *size, device=device))
     finally:
         for module in spectral:

@@ -16,6 +16,19 @@ def test_by_hand():
     assert cost.parameters == sum(p.numel() for p in network.parameters())
 
 
+def test_attention_counts_as_its_matrix_products():
+    class Attention(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.project = nn.Linear(6, 6, bias=False)
+
+        def forward(self, x):
+            tokens = self.project(x.flatten(2).transpose(1, 2))
+            return nn.functional.scaled_dot_product_attention(tokens, tokens, tokens)
+
+    assert network_cost(Attention(), (4, 4)).macs == 16 * 6 * 6 + 2 * 16 * 16 * 6
+
+
 def test_leaves_the_network_as_it_was():
     network = FreqFormer(input_size=32, widths=(8, 16, 16, 32), heads=(1, 2, 2, 4), decoder_width=16).train()
     x = torch.rand(2, 6, 32, 32)
