@@ -90,7 +90,7 @@ def main() -> None:
     parser.add_argument("--data", required=True, help="folder of images/ and labels/")
     parser.add_argument("--sizes", nargs="+", default=["4", "17", "all"], help="numbers of training volumes, or all")
     parser.add_argument("--fusions", nargs="+", choices=FUSIONS, default=FUSIONS)
-    parser.add_argument("--draws", type=int, default=10)
+    parser.add_argument("--draws", type=int, default=10, help="0 trains nothing and measures the cost anew")
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--dropout", type=float, default=0.6)
     parser.add_argument("--split", default="test", help="what is scored; choose settings on val")
@@ -146,6 +146,7 @@ def main() -> None:
                 write(given.json, record)
                 told = f"{size} {fusion} {draw}: loss {loss:.3f}, Dice {average(row, 'dice'):.3f}, {seconds:.0f} s"
                 print(told, file=sys.stderr, flush=True)
+    write(given.json, record)
     print(disentangled(record))
 
 

@@ -25,6 +25,8 @@ def disentangled(record: dict[str, Any] | None = None) -> str:
         of = {(row["fusion"], row["draw"]): row for row in rows if row["size"] == size}
         for fusion in FUSIONS:
             draws = sorted(draw for name, draw in of if name == fusion)
+            if not draws:
+                continue
             paired = [draw for draw in draws if fusion != "none" and ("none", draw) in of]
             dice, distance = (
                 {draw: factor * average(of[fusion, draw], key) for draw in draws}
