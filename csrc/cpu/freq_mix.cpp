@@ -76,7 +76,7 @@ void forward(const FreqMix<T>& p, int threads) {
   int64_t preparations = 0, count = 0, cost = 0;
   for (int q = kHeightWidth; q <= kWidthChannel; ++q)
     if (weight_of(p, q)) {
-      filter[q].emplace(filter_of(p, q, false));
+      filter[q].emplace(filter_of(p, q, false), threads);
       preparations += filter[q]->preparations();
       count += filter[q]->count();
       cost += filter[q]->cost();
@@ -128,7 +128,8 @@ void backward(const FreqMixBackward<T>& b, int threads) {
   for (int q = kHeightWidth; q <= kWidthChannel; ++q)
     if (weight_of(p, q)) {
       filter[q].emplace(
-          SpectralFilterBackward<T>{filter_of(p, q, true), b.input + q * quarter_points(p), weight_gradient[q]});
+          SpectralFilterBackward<T>{filter_of(p, q, true), b.input + q * quarter_points(p), weight_gradient[q]},
+          threads);
       preparations += filter[q]->preparations();
       count += filter[q]->count();
       cost += filter[q]->cost();

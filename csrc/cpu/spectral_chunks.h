@@ -30,7 +30,8 @@ struct Chunk {
 template <class T>
 class SpectralChunks {
  public:
-  explicit SpectralChunks(const SpectralFilter<T>& filter) : filter_(filter) {
+  // `threads` share the tasks: it decides on the use of their caches, and on nothing that changes a result.
+  SpectralChunks(const SpectralFilter<T>& filter, int threads) : filter_(filter) {
     bool own_weights = false;
     for (int i = 0; i < filter.plane_axes; ++i) {
       const FilterAxis& axis = filter.plane[i];
@@ -40,6 +41,9 @@ class SpectralChunks {
     shared_weight_ = !own_weights;
     block_ = block_points();
     claims_ = block_ && 2 * filter.plane[0].size * filter.plane[0].stride * int64_t{sizeof(T)} >= kOutOfCache;
+    // Few samples for several threads: a block would come into one thread's cache and go on to the others'.
+    const bool scattered = shared_weight_ && !claims_ && threads > 1 && filter.plane[0].size < 4 * threads;
+    brings_in_ = block_ && !scattered;
     cut();
   }
 
@@ -79,7 +83,7 @@ class SpectralChunks {
   // first plane is in these groups: later groups of the same samples find them in the cache.
   template <class Read, class Write>
   void for_new_blocks(const Chunk<T>& chunk, int64_t begin, int64_t end, Read read, Write write) const {
-    if (!block_) return;
+    if (!brings_in_) return;
     const FilterAxis& samples = filter_.plane[0];
     const auto sample_from = [&](int64_t group) {
       return std::min(samples.size, (group * chunk.samples + planes_of_sample() - 1) / planes_of_sample());
@@ -133,8 +137,9 @@ class SpectralChunks {
   SpectralFilter<T> filter_;
   PlaneAxes own_, shared_;  // planes that differ in their weight, and those that share each weight
   bool shared_weight_;
-  int64_t block_;  // see block_points()
-  bool claims_;    // blocks of the output, before it is written
+  int64_t block_;   // see block_points()
+  bool brings_in_;  // blocks of the input
+  bool claims_;     // blocks of the output, before it is written
   std::vector<Chunk<T>> chunks_;
   size_t prepared_bytes_ = 0;
 };

@@ -8,7 +8,7 @@ namespace {
 
 template <class T>
 void forward(const SpectralFilter<T>& p, int threads) {
-  const FilterTasks<T> tasks(p);
+  const FilterTasks<T> tasks(p, threads);
   const int64_t cost = tasks.cost() / std::max<int64_t>(1, tasks.count());
   parallel_for(tasks.preparations(), cost / kFilterCost, threads, [&](int64_t i) { tasks.prepare(i); });
   parallel_for(tasks.count(), cost, threads, [&](int64_t i) { tasks.run(i); });
@@ -16,7 +16,7 @@ void forward(const SpectralFilter<T>& p, int threads) {
 
 template <class T>
 void backward(const SpectralFilterBackward<T>& p, int threads) {
-  const FilterGradientTasks<T> tasks(p);
+  const FilterGradientTasks<T> tasks(p, threads);
   const int64_t cost = tasks.cost() / std::max<int64_t>(1, tasks.count());
   parallel_for(tasks.preparations(), cost / kFilterCost, threads, [&](int64_t i) { tasks.prepare(i); });
   parallel_for(tasks.count(), cost, threads, [&](int64_t i) { tasks.run(i); });

@@ -15,8 +15,8 @@ constexpr int64_t kFilterCost = 1;
 template <class T>
 class FilterTasks {
  public:
-  explicit FilterTasks(const SpectralFilter<T>& filter)
-      : chunks_(filter), plan_(chunks_), weights_(chunks_), prepared_(chunks_.prepared_bytes()) {
+  FilterTasks(const SpectralFilter<T>& filter, int threads)
+      : chunks_(filter, threads), plan_(chunks_), weights_(chunks_), prepared_(chunks_.prepared_bytes()) {
     for (const Chunk<T>& chunk : chunks_.all()) {
       count_ += chunks_.tasks(chunk);
       cost_ += chunk.groups * chunk.weights * chunk.samples * chunks_.points() * kFilterCost;
@@ -51,9 +51,9 @@ class FilterTasks {
 template <class T>
 class FilterGradientTasks {
  public:
-  explicit FilterGradientTasks(const SpectralFilterBackward<T>& backward)
+  FilterGradientTasks(const SpectralFilterBackward<T>& backward, int threads)
       : backward_(backward),
-        chunks_(backward.filter),
+        chunks_(backward.filter, threads),
         plan_(chunks_),
         weights_(chunks_),
         prepared_(chunks_.prepared_bytes()),
