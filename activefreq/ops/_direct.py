@@ -25,12 +25,13 @@ plain = cpu.PlainTensors(getattr(torch.Tensor, "__dlpack_c_exchange_api__", None
 def runs_past_dispatcher(*tensors: torch.Tensor | None) -> bool:
     """Whether all are None or plain CPU tensors, and nothing is traced, compiled or transformed.
 
-    For operators without a gradient, whatever the dtypes and layouts: their kernel functions take any.
+    For operators without a gradient, whatever the dtypes and layouts: their kernel functions take any. Views whose
+    memory holds the negative are the dispatcher's to resolve.
     """
     if _is_compiling():
         return False
     for tensor in tensors:
-        if tensor is not None and not (type(tensor) in PLAIN and tensor.is_cpu):
+        if tensor is not None and not (type(tensor) in PLAIN and tensor.is_cpu and not tensor.is_neg()):
             return False
     return nothing_watches()
 
@@ -41,7 +42,11 @@ def runs_directly(*tensors: torch.Tensor | None) -> bool:
         return False
     for tensor in tensors:
         if tensor is not None and not (
-            type(tensor) in PLAIN and tensor.dtype is _FLOAT32 and tensor.is_cpu and tensor.is_contiguous()
+            type(tensor) in PLAIN
+            and tensor.dtype is _FLOAT32
+            and tensor.is_cpu
+            and tensor.is_contiguous()
+            and not tensor.is_neg()
         ):
             return False
     return nothing_watches()

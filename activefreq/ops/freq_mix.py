@@ -81,7 +81,7 @@ def freq_mix(
     Source: ActiveFreq, FreqModule, Eq. 8 to 13.
     """
     weights = (conv_weight, conv_bias, weight_hw, weight_hc, weight_wc)
-    if path == "auto" and not _is_compiling() and nothing_watches():
+    if path == "auto" and not _is_compiling() and nothing_watches() and _is_itself(x, *weights):
         recorded = _grad_enabled() and records(x, *weights)
         y: torch.Tensor | None = None
         if not recorded:
@@ -185,6 +185,14 @@ def _freq_mix_cpu(
     if y.numel():
         _launch(values, y, *(_dense(t, kind) for t in (conv_weight, conv_bias, weight_hw, weight_hc, weight_wc)))
     return y.to(x.dtype)
+
+
+def _is_itself(*tensors: torch.Tensor | None) -> bool:
+    """Whether what memory holds is the value, not its negative, as in `z.conj().imag`."""
+    for tensor in tensors:
+        if tensor is not None and tensor.is_neg():
+            return False
+    return True
 
 
 def _mixed(x: torch.Tensor, *weights: torch.Tensor | None) -> torch.Tensor:

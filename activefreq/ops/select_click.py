@@ -184,7 +184,7 @@ def _select_click_cpu(
     min_area: int,
     placement: str,
 ) -> tuple[torch.Tensor, ...]:
-    values, classes = prob.detach().to(torch.float32).contiguous(), _int8_target(target)
+    values, classes = prob.to(torch.float32).contiguous(), _int8_target(target)
     excluded, seeds = None if clicked is None else clicked.contiguous(), seed.contiguous()
     batch, height, width = prob.shape
     if not prob.numel():

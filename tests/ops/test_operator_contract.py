@@ -51,6 +51,21 @@ def arguments(name, side):
     return (mask,)
 
 
+@pytest.mark.parametrize("name", OPERATORS)
+def test_views_that_hold_the_negative_are_read_as_what_they_stand_for(name):
+    """As in `z.conj().imag`: torch keeps the numbers and notes the sign."""
+    plain = arguments(name, 8)
+    views = [
+        torch._neg_view(-value) if isinstance(value, torch.Tensor) and value.is_floating_point() else value
+        for value in plain
+    ]
+    operator = getattr(af.ops, name)
+    got, want = operator(*views), operator(*plain)
+    if isinstance(want, torch.Tensor):
+        got, want = (got,), (want,)
+    torch.testing.assert_close(tuple(got), tuple(want), rtol=0, atol=0)
+
+
 def test_no_operator_is_forgotten():
     assert {name for name in af.ops.__all__ if name not in {"Selection", "backends"}} == set(OPERATORS)
 
