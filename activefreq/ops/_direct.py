@@ -7,7 +7,16 @@ from torch.autograd import forward_ad
 
 from activefreq.ops._native import cpu
 
-__all__ = ["PLAIN", "forward_mode", "nothing_watches", "plain", "records", "runs_directly", "runs_past_dispatcher"]
+__all__ = [
+    "PLAIN",
+    "forward_mode",
+    "hold_their_values",
+    "nothing_watches",
+    "plain",
+    "records",
+    "runs_directly",
+    "runs_past_dispatcher",
+]
 
 # Names of their own: on a small tensor the look-ups in torch are a fair part of the call.
 PLAIN = (torch.Tensor, torch.nn.Parameter)  # no subclass: those may want to see every call
@@ -20,6 +29,7 @@ _trace = torch._C._get_tracing_state
 
 plain = cpu.PlainTensors(getattr(torch.Tensor, "__dlpack_c_exchange_api__", None), PLAIN, torch.empty_like)
 """Kernels that check and read tensors themselves, a few times as fast as Python does; see csrc/bindings."""
+_reads = plain.reads
 
 
 def runs_past_dispatcher(*tensors: torch.Tensor | None) -> bool:
@@ -38,18 +48,27 @@ def runs_past_dispatcher(*tensors: torch.Tensor | None) -> bool:
 
 def runs_directly(*tensors: torch.Tensor | None) -> bool:
     """As `runs_past_dispatcher`, and a CPU kernel may read the tensors as they are: contiguous float32."""
-    if _is_compiling():
+    if _is_compiling() or not (_reads(*tensors) or _are_ready(tensors)):
         return False
+    return hold_their_values(*tensors) and nothing_watches()
+
+
+def _are_ready(tensors: tuple[torch.Tensor | None, ...]) -> bool:
+    """What `plain.reads` answers, for a torch that lets nobody read past Python."""
     for tensor in tensors:
         if tensor is not None and not (
-            type(tensor) in PLAIN
-            and tensor.dtype is _FLOAT32
-            and tensor.is_cpu
-            and tensor.is_contiguous()
-            and not tensor.is_neg()
+            type(tensor) in PLAIN and tensor.dtype is _FLOAT32 and tensor.is_cpu and tensor.is_contiguous()
         ):
             return False
-    return nothing_watches()
+    return True
+
+
+def hold_their_values(*tensors: torch.Tensor | None) -> bool:
+    """Whether memory holds the values, not their negatives, as for `z.conj().imag`."""
+    for tensor in tensors:  # noqa: SIM110 (a generator takes twice as long)
+        if tensor is not None and tensor.is_neg():
+            return False
+    return True
 
 
 def nothing_watches() -> bool:
@@ -64,4 +83,8 @@ def forward_mode() -> bool:
 
 def records(*tensors: torch.Tensor | None) -> bool:
     """Whether autograd wants the gradient of one of these."""
-    return _grad_enabled() and any(tensor is not None and tensor.requires_grad for tensor in tensors)
+    if _grad_enabled():
+        for tensor in tensors:
+            if tensor is not None and tensor.requires_grad:
+                return True
+    return False

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import torch
 
 from activefreq.ops import _direct
-from activefreq.ops._direct import forward_mode, nothing_watches, records, runs_directly
+from activefreq.ops._direct import forward_mode, hold_their_values, nothing_watches, records, runs_directly
 from activefreq.ops._library import (
     LIBRARY,
     AutogradContext,
@@ -29,7 +29,6 @@ __all__ = ["freq_mix"]
 # Names of their own: on a small tensor the look-ups in torch are a fair part of the call.
 _FLOAT32 = torch.float32
 _thread_count = torch.get_num_threads
-_grad_enabled = torch.is_grad_enabled
 _is_compiling = torch.compiler.is_compiling
 
 _WEIGHTS = "Tensor? weight_hw, Tensor? weight_hc, Tensor? weight_wc"
@@ -81,8 +80,8 @@ def freq_mix(
     Source: ActiveFreq, FreqModule, Eq. 8 to 13.
     """
     weights = (conv_weight, conv_bias, weight_hw, weight_hc, weight_wc)
-    if path == "auto" and not _is_compiling() and nothing_watches() and _is_itself(x, *weights):
-        recorded = _grad_enabled() and records(x, *weights)
+    if path == "auto" and not _is_compiling() and nothing_watches() and hold_their_values(x, *weights):
+        recorded = records(x, *weights)
         y: torch.Tensor | None = None
         if not recorded:
             y = _direct.plain.freq_mix(x, conv_weight, conv_bias, weight_hw, weight_hc, weight_wc, _thread_count())
@@ -185,14 +184,6 @@ def _freq_mix_cpu(
     if y.numel():
         _launch(values, y, *(_dense(t, kind) for t in (conv_weight, conv_bias, weight_hw, weight_hc, weight_wc)))
     return y.to(x.dtype)
-
-
-def _is_itself(*tensors: torch.Tensor | None) -> bool:
-    """Whether what memory holds is the value, not its negative, as in `z.conj().imag`."""
-    for tensor in tensors:
-        if tensor is not None and tensor.is_neg():
-            return False
-    return True
 
 
 def _mixed(x: torch.Tensor, *weights: torch.Tensor | None) -> torch.Tensor:

@@ -17,7 +17,6 @@ from activefreq.reference.haar import haar_idwt2 as reference_idwt2
 __all__ = ["Bands", "haar_dwt2", "haar_idwt2"]
 
 # Names of their own: look-ups in torch are a fair part of a small call.
-_grad_enabled = torch.is_grad_enabled
 _thread_count = torch.get_num_threads
 
 # `repeat` says what the samples are that an odd size lacks, see csrc/core/haar.h: each direction is the gradient of
@@ -80,7 +79,7 @@ def haar_idwt2(bands: Bands, size: Sequence[int]) -> torch.Tensor:
     """
     y: torch.Tensor
     if runs_directly(*bands) and _fit(bands, size):
-        if not (_grad_enabled() and records(*bands)):
+        if not records(*bands):
             return _synthesise(bands, size[0], size[1], False)
         y = _HaarIdwt2.apply(*bands, size[0], size[1])
         return y

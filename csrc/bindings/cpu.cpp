@@ -326,7 +326,12 @@ PYBIND11_MODULE(_cpu, m) {
   m.def("freq_mix_double", &freq_mix<double>, release);
   py::class_<PlainTensors>(m, "PlainTensors")
       .def(py::init<py::object, py::tuple, py::object>())
-      .def("freq_mix", &freq_mix_of);
+      .def("freq_mix", &freq_mix_of)
+      .def("reads", [](const PlainTensors& plain, const py::args& tensors) {
+        TensorView view;
+        return std::all_of(tensors.begin(), tensors.end(),
+                           [&](py::handle tensor) { return tensor.is_none() || plain.read(tensor, view); });
+      });
   m.def("freq_mix_backward", &freq_mix_backward<float>, release);
   m.def("freq_mix_backward_double", &freq_mix_backward<double>, release);
   m.def("spectral_filter", &spectral_filter<float>, release);
