@@ -7,7 +7,7 @@ from typing import Protocol
 
 import torch
 
-from activefreq.ops._direct import forward_mode, records, runs_directly
+from activefreq.ops._direct import forward_mode, hold_their_values, nothing_watches, plain, records, runs_directly
 from activefreq.ops._library import LIBRARY, AutogradContext, arithmetic_type, check_real_floating, require
 from activefreq.ops._native import ELEMENTS, cpu, cuda, launch_arguments, pointer
 from activefreq.reference.haar import Bands
@@ -78,7 +78,7 @@ def haar_idwt2(bands: Bands, size: Sequence[int]) -> torch.Tensor:
         TypeError: a band is not a real floating tensor.
     """
     y: torch.Tensor
-    if runs_directly(*bands) and _fit(bands, size):
+    if _are_ready(bands, size):
         if not records(*bands):
             return _synthesise(bands, size[0], size[1], False)
         y = _HaarIdwt2.apply(*bands, size[0], size[1])
@@ -93,17 +93,17 @@ def haar_idwt2(bands: Bands, size: Sequence[int]) -> torch.Tensor:
 _NAMES = ("ll", "lh", "hl", "hh")
 
 
-def _fit(bands: Sequence[torch.Tensor | None], size: Sequence[int]) -> bool:
-    """Whether bands and size belong together: the quick form of `_check_bands`, which says what is wrong."""
-    if len(bands) != 4 or len(size) != 2:
+def _are_ready(bands: Sequence[torch.Tensor], size: Sequence[int]) -> bool:
+    """Whether the CPU kernel may have them as they are: the quick form of `_check_bands`, which says what is wrong."""
+    if len(bands) != 4 or len(size) != 2 or torch.compiler.is_compiling():
         return False
-    ll, lh, hl, hh = bands
-    if ll is None or lh is None or hl is None or hh is None:
+    rows, columns = (size[0] + 1) // 2, (size[1] + 1) // 2
+    if plain.reads_planes(rows, columns, *bands):
+        return hold_their_values(*bands) and nothing_watches()
+    if not runs_directly(*bands) or any(band is None for band in bands):
         return False
-    shape = ll.shape
-    if not (lh.shape == shape and hl.shape == shape and hh.shape == shape) or len(shape) < 2:
-        return False
-    return shape[-2] == (size[0] + 1) // 2 and shape[-1] == (size[1] + 1) // 2
+    shape = bands[0].shape
+    return shape[-2:] == (rows, columns) and all(band.shape == shape for band in bands)
 
 
 def _check_bands(bands: Sequence[torch.Tensor], size: Sequence[int]) -> tuple[int, int]:

@@ -103,7 +103,8 @@ def select_click(
     Source: ActiveFreq, section 3.1; `activefreq.acselect` explains the readings.
     """
     make_rule = ClickRule if torch.compiler.is_compiling() else _cached_rule
-    rule = make_rule(strategy, threshold, connectivity, reading, _three(weights), rgu_eps, min_area, placement)
+    three = weights if weights is ClickRule.weights else _three(weights)
+    rule = make_rule(strategy, threshold, connectivity, reading, three, rgu_eps, min_area, placement)
     check_shape("select_click", "prob", prob, ("B", "H", "W"))
     if not prob.is_floating_point():
         raise ValueError(f"select_click: prob must be floating point, got {prob.dtype}")
@@ -116,7 +117,8 @@ def select_click(
         if clicked.dtype != torch.bool:
             raise ValueError(f"select_click: clicked must be bool, got {clicked.dtype}")
     seeds = _seeds(seed, prob)
-    direct = runs_past_dispatcher(prob, target, clicked, seeds)
+    # Seeds that were made here are plain tensors.
+    direct = runs_past_dispatcher(prob, target, clicked) and (seeds is not seed or runs_past_dispatcher(seeds))
     operator = _select_click_cpu if direct else torch.ops.activefreq.select_click
     return Selection(
         *operator(

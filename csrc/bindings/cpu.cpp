@@ -327,10 +327,21 @@ PYBIND11_MODULE(_cpu, m) {
   py::class_<PlainTensors>(m, "PlainTensors")
       .def(py::init<py::object, py::tuple, py::object>())
       .def("freq_mix", &freq_mix_of)
-      .def("reads", [](const PlainTensors& plain, const py::args& tensors) {
-        TensorView view;
-        return std::all_of(tensors.begin(), tensors.end(),
-                           [&](py::handle tensor) { return tensor.is_none() || plain.read(tensor, view); });
+      .def("reads",
+           [](const PlainTensors& plain, const py::args& tensors) {
+             TensorView view;
+             return std::all_of(tensors.begin(), tensors.end(),
+                                [&](py::handle tensor) { return tensor.is_none() || plain.read(tensor, view); });
+           })
+      .def("reads_planes", [](const PlainTensors& plain, int64_t height, int64_t width, const py::args& tensors) {
+        TensorView first, view;
+        if (!plain.read(tensors[0], first)) return false;
+        const int64_t n = first.dimensions;
+        if (n < 2 || first.shape[n - 2] != height || first.shape[n - 1] != width) return false;
+        return std::all_of(tensors.begin(), tensors.end(), [&](py::handle tensor) {
+          return plain.read(tensor, view) &&
+                 std::equal(view.shape, view.shape + view.dimensions, first.shape, first.shape + first.dimensions);
+        });
       });
   m.def("freq_mix_backward", &freq_mix_backward<float>, release);
   m.def("freq_mix_backward_double", &freq_mix_backward<double>, release);
