@@ -61,8 +61,8 @@ sanitize: $(VENV)/installed-test  ## operator tests under address and undefined-
 bench: $(VENV)/installed-test  ## what one click costs, and every operator against its best alternative; stores JSON
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt '.[bench]'
 	$(BIN)/activefreq bench --json bench/results/click.json
-	for name in cost click_maps freq_mix_profile haar label overhead published_layers roi_align select_click spectral_filter \
-	  squared_distance threads; do \
+	for name in band_split cost click_maps freq_mix_profile haar label overhead published_layers rfft2 roi_align select_click \
+	  spectral_filter squared_distance threads; do \
 	  $(BIN)/python -m bench.$$name --json bench/results/$$name.json || exit; done
 	for isa in avx2 baseline; do \
 	  $(BIN)/python -m bench.select_click --instruction-set $$isa --json bench/results/select_click-$$isa.json || exit; done

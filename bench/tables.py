@@ -19,14 +19,15 @@ from bench import freqmedclip_tables, hfsti_tables, selection_tables, speed_tabl
 from bench.ablation_tables import ablation
 from bench.disentangled_tables import disentangled, disentangled_cost
 from bench.speed_tables import markdown, stored
+from bench.system_tables import systems
 
 ROOT = Path(__file__).parent.parent
 PAGES = (ROOT / "README.md", *sorted((ROOT / "bench").glob("*.md")), *sorted((ROOT / "docs").glob("*.md")))
 
 
-def isic2017(split: str = "test") -> str:
-    """Strategies on a split of ISIC-2017, as `activefreq evaluate` measured them."""
-    runs = stored(f"isic2017-{split}")
+def evaluation(name: str) -> str:
+    """Strategies on a split of a data set, as `activefreq evaluate` measured them."""
+    runs = stored(name)
     header = [
         "strategy",
         *("NoC@80", "NoC@85", "NoC@90"),
@@ -98,9 +99,9 @@ def cost() -> str:
     return markdown(header, [*rows, ["*the paper's FreqFormer (its Table 3)*", "9.20 M", "", "", "2.67"]])
 
 
-def refinement() -> str:
-    """What each step around the network does to NoC@80/85/90 and the time of a click."""
-    record = stored("refinement-val")
+def refinement(name: str = "refinement-val") -> str:
+    """What each step around the network does to NoC@80/85/90."""
+    record = stored(name)
     rows, machine = record["rows"], record["machine"]
     strategies = list(dict.fromkeys(row["strategy"] for row in rows))
     header = ["step"]
@@ -136,12 +137,16 @@ def _difference(row: dict[str, Any], first: dict[str, Any]) -> str:
 
 
 TABLES: dict[str, Callable[[], str]] = {
-    "isic2017": isic2017,
-    "isic2017-val": lambda: isic2017("val"),
+    "isic2017": lambda: evaluation("isic2017-test"),
+    "isic2017-val": lambda: evaluation("isic2017-val"),
+    "isic2017-flip": lambda: evaluation("isic2017-test-flip"),
+    "cvc": lambda: evaluation("cvc_clinicdb_612-test"),
     "mask-sources": mask_sources,
     "worst": worst,
+    "systems": systems,
     "cost": cost,
     "refinement": refinement,
+    "refinement-cvc": lambda: refinement("refinement-cvc"),
     "ablation": ablation,
     "study-strategies": lambda: selection_tables.study("val", "strategies", "readings"),
     "study-metrics": lambda: selection_tables.metrics("val"),
