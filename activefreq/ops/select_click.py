@@ -116,9 +116,9 @@ def select_click(
         _check_like("clicked", clicked, prob)
         if clicked.dtype != torch.bool:
             raise ValueError(f"select_click: clicked must be bool, got {clicked.dtype}")
-    seeds = _seeds(seed, prob)
-    # Seeds that were made here are plain tensors.
-    direct = runs_past_dispatcher(prob, target, clicked) and (seeds is not seed or runs_past_dispatcher(seeds))
+    direct = runs_past_dispatcher(prob, target, clicked, seed if isinstance(seed, torch.Tensor) else None)
+    make_seeds = _kept_seeds if direct and type(seed) is int else _seeds
+    seeds = make_seeds(seed, prob.shape[0], prob.device)
     operator = _select_click_cpu if direct else torch.ops.activefreq.select_click
     return Selection(
         *operator(
@@ -156,19 +156,20 @@ def _check_like(name: str, tensor: torch.Tensor, prob: torch.Tensor) -> None:
         raise ValueError(f"select_click: {name} must be on prob's device {prob.device}, got {tensor.device}")
 
 
-def _seeds(seed: int | torch.Tensor, prob: torch.Tensor) -> torch.Tensor:
+def _seeds(seed: int | torch.Tensor, batch: int, device: torch.device) -> torch.Tensor:
     """(B,) int64 on prob's device."""
-    batch = prob.shape[0]
     if not isinstance(seed, torch.Tensor):
         if not -(2**63) <= seed < 2**63:
             raise ValueError(f"select_click: seed must fit 64 bits, got {seed}")
-        return torch.full((batch,), seed, dtype=torch.int64, device=prob.device)
-    if seed.dtype != torch.int64 or seed.shape != (batch,) or seed.device != prob.device:
+        return torch.full((batch,), seed, dtype=torch.int64, device=device)
+    if seed.dtype != torch.int64 or seed.shape != (batch,) or seed.device != device:
         got = f"{seed.dtype} of shape {tuple(seed.shape)} on {seed.device}"
-        raise ValueError(
-            f"select_click: seed must be int64 of shape ({batch},) on prob's device {prob.device}, got {got}"
-        )
+        raise ValueError(f"select_click: seed must be int64 of shape ({batch},) on prob's device {device}, got {got}")
     return seed
+
+
+_DTYPES = (torch.int32, torch.int32, torch.bool, torch.bool, torch.int32, torch.float32)  # of Selection's tensors
+_kept_seeds = functools.lru_cache(maxsize=64)(_seeds)  # read by kernels only, and the same for every click
 
 
 @torch.library.impl(LIBRARY, "select_click", "CPU")
@@ -191,7 +192,7 @@ def _select_click_cpu(
     batch, height, width = prob.shape
     if not prob.numel():
         return _no_clicks(prob)
-    y, x, positive, valid, area, score = _select_click_fake(prob)
+    y, x, positive, valid, area, score = [torch.empty(batch, dtype=dtype) for dtype in _DTYPES]
     bad = cpu.select_click(
         *map(pointer, (values, classes, excluded, seeds, y, x, positive, valid, area, score)),
         *(batch, height, width),
@@ -260,5 +261,4 @@ _LAUNCH = 0  # chosen by image size and device; tests name one of csrc/cuda/oper
 
 @torch.library.register_fake("activefreq::select_click", lib=LIBRARY)
 def _select_click_fake(prob: torch.Tensor, *_: object) -> tuple[torch.Tensor, ...]:
-    dtypes = (torch.int32, torch.int32, torch.bool, torch.bool, torch.int32, torch.float32)
-    return tuple(prob.new_empty(prob.shape[0], dtype=dtype) for dtype in dtypes)
+    return tuple(prob.new_empty(prob.shape[0], dtype=dtype) for dtype in _DTYPES)
