@@ -36,8 +36,9 @@ def ablation() -> str:
     complete = [row for row in rows if row["variant"] == COMPLETE]
     noc = {key: [row["figures"]["acselect"]["noc"][key] for row in complete] for key in KEYS}
     training = summary["training"]
+    spread = f"mean ± standard deviation over {len(complete)} seeds" if len(complete) > 1 else "one seed"
     return markdown(header, lines) + (
-        f"\n\nNoC less that of `{COMPLETE}` with the same seed, mean ± standard deviation over {len(complete)} seeds; "
+        f"\n\nNoC less that of `{COMPLETE}` with the same seed, {spread}; "
         f"positive is worse. `{COMPLETE}` with `acselect`: NoC@85 {_spread(noc['85'], '.2f')}, "
         f"NoC@90 {_spread(noc['90'], '.2f')}. {training['epochs']} epochs from nothing at {training['crop']} px, "
         f"{summary['objects']} objects of {summary['data']}'s val split, {machine['processor']}, torch "
