@@ -139,6 +139,7 @@ def _difference(row: dict[str, Any], first: dict[str, Any]) -> str:
 TABLES: dict[str, Callable[[], str]] = {
     "isic2017": lambda: evaluation("isic2017-test"),
     "isic2017-val": lambda: evaluation("isic2017-val"),
+    "isic2017-val-flip": lambda: evaluation("isic2017-val-flip"),
     "isic2017-flip": lambda: evaluation("isic2017-test-flip"),
     "cvc": lambda: evaluation("cvc_clinicdb_612-test"),
     "mask-sources": mask_sources,
