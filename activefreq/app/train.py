@@ -142,8 +142,8 @@ def train(
 
     Every epoch leaves a checkpoint, so a run that was stopped goes on with --resume. The best validated weights are
     in OUT/model.safetensors, ready for `activefreq evaluate --model OUT`. Curves: tensorboard --logdir OUT.
-    freqmedclip and hfsti-net learn to take clicks with --network-option clicks=true. Of two defaults the second, that
-    of the network's task, holds without clicks.
+    freqmedclip and hfsti-net learn to take clicks with --network-option clicks=true. Where two defaults
+    are shown, the first is with clicks and the second, the task's own, without.
 
     \b
     Examples:
