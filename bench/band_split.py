@@ -15,9 +15,8 @@ import torch
 from rich.table import Table
 
 import activefreq as af
-from activefreq import _cpu
-from bench.measure import Summary, copies_beyond_cache, geometric_mean, interleaved, ratio, summarise
-from bench.passes import main
+from bench.measure import Summary, copies_beyond_cache, interleaved, ratio, summarise
+from bench.passes import every_point, main, points_table
 
 SHAPES = {
     "band_split": [(1, 1, 40, 56, 40), (1, 1, 56, 56, 40), (1, 1, 80, 80, 64), (1, 1, 160, 160, 128)],
@@ -96,42 +95,13 @@ def caller(function: Callable[..., Tensors], gradients: Tensors | None) -> Calla
 
 
 def run(passes: list[str], caches: list[str], seconds: float) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """All rows, and per operator, pass and cache the geometric mean and the least of the median ratios."""
-    rows: list[dict[str, Any]] = []
-    summary = {}
-    for operator, shapes in SHAPES.items():
-        for pass_ in passes:
-            for cache in caches:
-                ratios = []
-                for shape in shapes:
-                    backward = pass_ == "forward+backward"
-                    with torch.set_grad_enabled(backward):
-                        point = measure_point(operator, shape, backward, cache == "cold", seconds)
-                    rows.append({"operator": operator, "pass": pass_, "cache": cache, "shape": list(shape), **point})
-                    ratios.append(point["ratio"].median)
-                summary[f"{operator}, {pass_}, {cache}"] = {
-                    "geometric_mean": geometric_mean(ratios),
-                    "least": min(ratios),
-                }
-    return rows, summary
+    """See `passes.every_point`."""
+    return every_point(SHAPES, measure_point, passes, caches, seconds)
 
 
 def show(rows: list[dict[str, Any]]) -> Table:
-    """Medians in microseconds, the ratio to the faster baseline with its quartiles."""
-    title = f"band_split and band_merge, {_cpu.instruction_set()}, {torch.get_num_threads()} thread(s), µs"
-    table = Table("operator", "pass", "cache", "shape", "ours", *BASELINES, "ratio", "quartiles", title=title)
-    for row in rows:
-        speed = row["ratio"]
-        table.add_row(
-            row["operator"],
-            row["pass"],
-            row["cache"],
-            "×".join(str(n) for n in row["shape"]),
-            *(f"{row[name].median * 1e6:.1f}" for name in ("ours", *BASELINES)),
-            f"{speed.median:.2f}",
-            f"{speed.low:.2f} to {speed.high:.2f}",
-        )
-    return table
+    """See `passes.points_table`."""
+    return points_table(rows, "band_split and band_merge", BASELINES)
 
 
 if __name__ == "__main__":

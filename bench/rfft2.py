@@ -14,9 +14,8 @@ import torch
 from rich.table import Table
 
 import activefreq as af
-from activefreq import _cpu
-from bench.measure import copies_beyond_cache, geometric_mean, interleaved, ratio, summarise
-from bench.passes import main
+from bench.measure import copies_beyond_cache, interleaved, ratio, summarise
+from bench.passes import every_point, main, points_table
 
 SHAPES = [(1, 128, side, side) for side in (7, 11, 14, 22, 28, 44, 56, 88)] + [(8, 128, 28, 28), (8, 128, 44, 44)]
 OPERATIONS = ("rfft2", "irfft2, real gate", "irfft2, complex gate", "round")
@@ -76,42 +75,13 @@ def measure_point(operation: str, shape: Sequence[int], backward: bool, cold: bo
 
 
 def run(passes: list[str], caches: list[str], seconds: float) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """All rows, and per operation, pass and cache the geometric mean and the least of the median ratios."""
-    rows: list[dict[str, Any]] = []
-    summary = {}
-    for operation in OPERATIONS:
-        for pass_ in passes:
-            for cache in caches:
-                ratios = []
-                for shape in SHAPES:
-                    backward = pass_ == "forward+backward"
-                    with torch.set_grad_enabled(backward):
-                        point = measure_point(operation, shape, backward, cache == "cold", seconds)
-                    rows.append({"operation": operation, "pass": pass_, "cache": cache, "shape": list(shape), **point})
-                    ratios.append(point["ratio"].median)
-                summary[f"{operation}, {pass_}, {cache}"] = {
-                    "geometric_mean": geometric_mean(ratios),
-                    "least": min(ratios),
-                }
-    return rows, summary
+    """See `passes.every_point`."""
+    return every_point(dict.fromkeys(OPERATIONS, SHAPES), measure_point, passes, caches, seconds, "operation")
 
 
 def show(rows: list[dict[str, Any]]) -> Table:
-    """Medians in microseconds, the ratio with its quartiles."""
-    title = f"rfft2 and irfft2, {_cpu.instruction_set()}, {torch.get_num_threads()} thread(s), µs"
-    table = Table("operation", "pass", "cache", "shape", "ours", "torch", "ratio", "quartiles", title=title)
-    for row in rows:
-        speed = row["ratio"]
-        table.add_row(
-            row["operation"],
-            row["pass"],
-            row["cache"],
-            "×".join(str(n) for n in row["shape"]),
-            *(f"{row[name].median * 1e6:.1f}" for name in ("ours", "torch")),
-            f"{speed.median:.2f}",
-            f"{speed.low:.2f} to {speed.high:.2f}",
-        )
-    return table
+    """See `passes.points_table`."""
+    return points_table(rows, "rfft2 and irfft2", ("torch",), "operation")
 
 
 if __name__ == "__main__":
