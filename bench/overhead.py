@@ -62,7 +62,10 @@ def bare(name: str, call: Callable[[], object]) -> Callable[[], object]:
         return kernel(*arguments)
 
     # An operator whose binding reads the tensors itself takes the way over addresses, so that they can be recorded.
-    with mock.patch.object(_cpu, name, record), mock.patch.object(_direct, "plain", _cpu.PlainTensors(None, (), None)):
+    with (
+        mock.patch.object(_cpu, name, record),
+        mock.patch.object(_direct, "plain", _cpu.PlainTensors(None, (), None, None)),
+    ):
         result = call()
     (arguments,) = recorded
     outputs = [tensor for tensor in _tensors(result) if tensor.data_ptr() in arguments]  # kept: the kernel writes there

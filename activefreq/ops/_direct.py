@@ -27,7 +27,9 @@ _dispatch_modes = torch._C._len_torch_dispatch_stack
 _transform = torch._C._functorch.peek_interpreter_stack
 _trace = torch._C._get_tracing_state
 
-plain = cpu.PlainTensors(getattr(torch.Tensor, "__dlpack_c_exchange_api__", None), PLAIN, torch.empty_like)
+plain = cpu.PlainTensors(
+    getattr(torch.Tensor, "__dlpack_c_exchange_api__", None), PLAIN, torch.empty_like, torch.Tensor.is_neg
+)
 """Kernels that check and read tensors themselves, a few times as fast as Python does; see csrc/bindings."""
 _reads = plain.reads
 

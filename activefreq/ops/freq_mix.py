@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import torch
 
 from activefreq.ops import _direct
-from activefreq.ops._direct import forward_mode, hold_their_values, nothing_watches, records, runs_directly
+from activefreq.ops._direct import forward_mode, nothing_watches, records, runs_directly
 from activefreq.ops._library import (
     LIBRARY,
     AutogradContext,
@@ -30,6 +30,7 @@ __all__ = ["freq_mix"]
 _FLOAT32 = torch.float32
 _thread_count = torch.get_num_threads
 _is_compiling = torch.compiler.is_compiling
+_grad_enabled = torch.is_grad_enabled
 
 _WEIGHTS = "Tensor? weight_hw, Tensor? weight_hc, Tensor? weight_wc"
 LIBRARY.define(f"freq_mix(Tensor x, Tensor conv_weight, Tensor? conv_bias, {_WEIGHTS}, str path='auto') -> Tensor")
@@ -80,8 +81,8 @@ def freq_mix(
     Source: ActiveFreq, FreqModule, Eq. 8 to 13.
     """
     weights = (conv_weight, conv_bias, weight_hw, weight_hc, weight_wc)
-    if path == "auto" and not _is_compiling() and nothing_watches() and hold_their_values(x, *weights):
-        recorded = records(x, *weights)
+    if path == "auto" and not _is_compiling() and nothing_watches():
+        recorded = _grad_enabled() and records(x, *weights)
         y: torch.Tensor | None = None
         if not recorded:
             y = _direct.plain.freq_mix(x, conv_weight, conv_bias, weight_hw, weight_hc, weight_wc, _thread_count())

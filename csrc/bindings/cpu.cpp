@@ -4,6 +4,7 @@
 #include <pybind11/stl.h>
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -111,23 +112,29 @@ void freq_mix(Address input, Address output, int64_t batch, int64_t channels, in
       threads);
 }
 
-// freq_mix of the tensors themselves, where all are plain, float32, and of the shapes that belong together; else None.
+// Points that one thread filters in some 15 us. Below it other Python threads wait no longer than for any C function,
+// and handing them the lock and taking it back would be a per cent of the call.
+constexpr int64_t kBrief = 32768;
+
+// freq_mix of the tensors themselves, where all are plain, float32, hold their values and have the shapes that belong
+// together; else None.
 py::object freq_mix_of(const PlainTensors& plain, py::handle x, py::handle conv_weight, py::handle conv_bias,
                        py::handle weight_hw, py::handle weight_hc, py::handle weight_wc, int threads) {
   TensorView of, conv, bias = {}, hw, hc, wc, result;
-  if (!plain.read(x, of) || of.dimensions != 4 || of.shape[1] % 4) return py::none();
+  if (!plain.read_values(x, of) || of.dimensions != 4 || of.shape[1] % 4) return py::none();
   const int64_t batch = of.shape[0], channels = of.shape[1], height = of.shape[2], width = of.shape[3];
   const int64_t quarter = channels / 4, h = height / 2 + 1, w = width / 2 + 1;
   if (batch * channels * height * width == 0) return py::none();
-  if (!plain.read(conv_weight, {quarter, 1, 3, 3}, conv) || !plain.read(conv_bias, {quarter}, bias) ||
-      !plain.read(weight_hw, {quarter, height, w, 2}, hw) || !plain.read(weight_hc, {quarter, h, 2}, hc) ||
-      !plain.read(weight_wc, {quarter, w, 2}, wc))
+  if (!plain.read_values(conv_weight, {quarter, 1, 3, 3}, conv) || !plain.read_values(conv_bias, {quarter}, bias) ||
+      !plain.read_values(weight_hw, {quarter, height, w, 2}, hw) ||
+      !plain.read_values(weight_hc, {quarter, h, 2}, hc) || !plain.read_values(weight_wc, {quarter, w, 2}, wc))
     return py::none();
   py::object y = plain.empty_like(x);
   if (!plain.read(y, {batch, channels, height, width}, result)) return py::none();
   const auto values = [](const TensorView& view) { return static_cast<const float*>(view.data); };
   {
-    const py::gil_scoped_release release;
+    std::optional<py::gil_scoped_release> release;
+    if (batch * channels * height * width > kBrief) release.emplace();
     run(FreqMix<float>{values(of), static_cast<float*>(result.data), batch, channels, height, width, values(conv),
                        values(bias), values(hw), values(hc), values(wc)},
         threads);
@@ -325,7 +332,7 @@ PYBIND11_MODULE(_cpu, m) {
   m.def("freq_mix", &freq_mix<float>, release);
   m.def("freq_mix_double", &freq_mix<double>, release);
   py::class_<PlainTensors>(m, "PlainTensors")
-      .def(py::init<py::object, py::tuple, py::object>())
+      .def(py::init<py::object, py::tuple, py::object, py::object>())
       .def("freq_mix", &freq_mix_of)
       .def("reads",
            [](const PlainTensors& plain, const py::args& tensors) {

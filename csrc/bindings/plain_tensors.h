@@ -26,9 +26,10 @@ struct TensorView {  // DLTensor
 class PlainTensors {
  public:
   // `table`: the capsule of torch.Tensor, or None; `types`: those that may be read, no subclass of them; `empty_like`:
-  // allocates.
-  PlainTensors(const pybind11::object& table, const pybind11::tuple& types, pybind11::object empty_like)
-      : kept_(types), empty_like_(std::move(empty_like)) {
+  // allocates; `is_negated`: whether the memory of a view holds the negatives of its values.
+  PlainTensors(const pybind11::object& table, const pybind11::tuple& types, pybind11::object empty_like,
+               pybind11::object is_negated)
+      : kept_(types), empty_like_(std::move(empty_like)), is_negated_(std::move(is_negated)) {
     for (const pybind11::handle type : types) types_.push_back(type.ptr());
     if (table.is_none()) return;
     const auto* functions = static_cast<const Table*>(PyCapsule_GetPointer(table.ptr(), "dlpack_exchange_api"));
@@ -59,7 +60,15 @@ class PlainTensors {
     return true;
   }
 
-  pybind11::object empty_like(pybind11::handle tensor) const { return empty_like_(tensor); }
+  // As read, and memory holds the values themselves.
+  bool read_values(pybind11::handle tensor, std::initializer_list<int64_t> shape, TensorView& view) const {
+    return read(tensor, shape, view) && !is_negated(tensor);
+  }
+  bool read_values(pybind11::handle tensor, TensorView& view) const {
+    return read(tensor, view) && !is_negated(tensor);
+  }
+
+  pybind11::object empty_like(pybind11::handle tensor) const { return call(empty_like_, tensor); }
 
  private:
   struct Table {
@@ -69,6 +78,14 @@ class PlainTensors {
     int (*view)(void*, TensorView*);
   };
 
+  bool is_negated(pybind11::handle tensor) const { return call(is_negated_, tensor).ptr() == Py_True; }
+
+  static pybind11::object call(const pybind11::object& function, pybind11::handle tensor) {
+    PyObject* result = PyObject_CallOneArg(function.ptr(), tensor.ptr());
+    if (!result) throw pybind11::error_already_set();
+    return pybind11::reinterpret_steal<pybind11::object>(result);
+  }
+
   bool may_be_read(pybind11::handle tensor) const {
     const auto* type = reinterpret_cast<const PyObject*>(Py_TYPE(tensor.ptr()));
     return std::find(types_.begin(), types_.end(), type) != types_.end();
@@ -76,7 +93,7 @@ class PlainTensors {
 
   pybind11::tuple kept_;  // the types, alive
   std::vector<const PyObject*> types_;
-  pybind11::object empty_like_;
+  pybind11::object empty_like_, is_negated_;
   int (*view_)(void*, TensorView*) = nullptr;
 };
 

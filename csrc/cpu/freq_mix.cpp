@@ -97,7 +97,7 @@ void forward(const FreqMix<T>& p, int threads) {
     const Workspace memory(convolution.memory_bytes());
     for (int64_t c = begin; c < end; ++c) {
       const int64_t start = (sample * p.channels + c) * plane;
-      bring_in(p.input + start, plane);
+      if (p.width > kLanes<T>) bring_in(p.input + start, plane);  // a narrower plane is read in its order anyway
       if (claims) claim(p.output + start, plane);
       convolution.filter(p.input + start, p.conv_weight + 9 * c, false, p.conv_bias ? p.conv_bias[c] : T{0},
                          p.output + start, memory.data());

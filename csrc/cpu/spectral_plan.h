@@ -109,9 +109,8 @@ class SpectralPlan {
   }
 
   // Whether the two lines of a pair are one line of the tensor, of twice the length: fewer squares to transpose.
-  bool adjacent(int64_t line_rows) const {
-    return line_rows == 1 && filter_.middle.size == 1 && filter_.half.stride == 1 &&
-           filter_.outer.stride == filter_.half.size;
+  bool adjacent() const {
+    return filter_.middle.size == 1 && filter_.half.stride == 1 && filter_.outer.stride == filter_.half.size;
   }
 
   // What one pair of lines needs beside the spectrum.
@@ -134,7 +133,7 @@ class SpectralPlan {
   // read and written there.
   void forward(const PlaneLanes<T>& lanes, int64_t line_rows, const T* planes, ComplexVector<T>* spectrum,
                char* memory) const {
-    const bool one_line = adjacent(line_rows);
+    const bool one_line = adjacent();
     const LineMemory line(*this, one_line, memory);
     const int64_t n = filter_.half.size;
     for (int64_t row = 0; row < rows(); row += 2 * line_rows) {
@@ -165,7 +164,7 @@ class SpectralPlan {
 
   void inverse(const PlaneLanes<T>& lanes, int64_t line_rows, ComplexVector<T>* spectrum, char* memory) const {
     middle(spectrum, true, memory);
-    const bool one_line = adjacent(line_rows);
+    const bool one_line = adjacent();
     const LineMemory line(*this, one_line, memory);
     const int64_t n = filter_.half.size;
     for (int64_t row = 0; row < rows(); row += 2 * line_rows) {

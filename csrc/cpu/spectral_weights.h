@@ -84,37 +84,73 @@ class SpectralWeights {
   }
 
   void prepare_own(const Chunk<T>& chunk, ComplexVector<T>* to) const {
-    const T re_scale = T(0.5) * scale_, im_scale = filter_.conjugate ? -re_scale : re_scale;
-    const int copies = chunk.samples * chunk.rows;
-    int64_t offsets[kLanes<T>];
-    for (int lane = 0; lane < chunk.weights * copies; ++lane) offsets[lane] = chunk.weight_offset[lane % chunk.weights];
-    const int64_t step = filter_.half.weight_stride, n = filter_.outer.size;
-    const PlaneLanes<T> lanes(offsets, chunk.weights * copies, chunks_.dense_weight() ? 1 : step);
-    const Workspace memory((2 * frequencies_ + 2 + kLanes<T>)*sizeof(Vector<T>));
+    const bool consecutive = filter_.middle.size == 1 && filter_.outer.weight_stride == 2 * frequencies_;
+    if (chunks_.dense_weight() && consecutive) return prepare_consecutive(chunk, to);
+    const PlaneLanes<T> lanes = lanes_of(chunk, 0, chunks_.dense_weight() ? 1 : filter_.half.weight_stride);
+    const int64_t n = filter_.outer.size;
+    const Workspace memory((2 * frequencies_ + kLanes<T>)*sizeof(Vector<T>));
     Vector<T>* line = static_cast<Vector<T>*>(memory.data());
-    if (chunks_.dense_weight() && filter_.middle.size == 1 && filter_.outer.weight_stride == 2 * frequencies_)
-      for (int w = 0; w < chunk.weights; ++w) bring_in(filter_.weight + offsets[w], 2 * frequencies_ * n);
-    for (int64_t j = 0; j < filter_.outer.size; ++j)
+    for (int64_t j = 0; j < n; ++j)
       for (int64_t m = 0; m < filter_.middle.size; ++m) {
         const T* from = filter_.weight + j * filter_.outer.weight_stride + m * filter_.middle.weight_stride;
         ComplexVector<T>* column = to + m * frequencies_ * n + j;
         if (chunks_.dense_weight()) {
           lanes.load_line(from, 2 * frequencies_, line);
-          line[2 * frequencies_] = line[2 * frequencies_ + 1] =
-              Vector<T>{};  // the partner of the last of an odd number
-          for (int64_t k = 0; k < frequencies_; k += chunk.rows, column += n) {
-            ComplexVector<T> weight = {line[2 * k], line[2 * k + 1]}, next = {line[2 * k + 2], line[2 * k + 3]};
-            if (chunk.rows == 2) exchange_halves<T>(weight, next);
-            *column = {weight.re * re_scale, weight.im * im_scale};
-          }
+          for (int64_t k = 0; k < frequencies_; ++k) column[k * n] = scaled({line[2 * k], line[2 * k + 1]});
         } else {
           lanes.load_line(from, frequencies_, line);
-          for (int64_t k = 0; k < frequencies_; ++k) column[k * n].re = line[k] * re_scale;
+          for (int64_t k = 0; k < frequencies_; ++k) column[k * n].re = line[k];
           lanes.load_line(from + 1, frequencies_, line);
-          for (int64_t k = 0; k < frequencies_; ++k) column[k * n].im = line[k] * im_scale;
+          for (int64_t k = 0; k < frequencies_; ++k) column[k * n] = scaled({column[k * n].re, line[k]});
         }
       }
   }
+
+  // The usual weight: outer indices follow each other in memory, so several make one line, which takes fewer squares to
+  // transpose. With two rows in the lanes, indices j to j + block - 1 are in the low halves and the `block` after them
+  // in the high ones; exchanged, a vector has two frequencies of one index.
+  void prepare_consecutive(const Chunk<T>& chunk, ComplexVector<T>* to) const {
+    const int64_t n = filter_.outer.size, index = 2 * frequencies_;
+    const int64_t fit = std::max<int64_t>(1, kLine / index);
+    const int64_t block = chunk.rows == 1 ? std::min(n, fit) : n % 8 == 0 && fit >= 4 ? 4 : 2;
+    const PlaneLanes<T> lanes = lanes_of(chunk, block * index, 1);
+    const Workspace memory((block * index + kLanes<T>)*sizeof(Vector<T>));
+    const Vector<T>* line = static_cast<Vector<T>*>(memory.data());
+    for (int w = 0; w < chunk.weights; ++w) bring_in(filter_.weight + chunk.weight_offset[w], index * n);
+    for (int64_t first = 0; first < n; first += block * chunk.rows) {
+      const int64_t indices = std::min(block, n - first);
+      lanes.load_line(filter_.weight + first * index, indices * index, static_cast<Vector<T>*>(memory.data()));
+      const auto at = [&](int64_t j, int64_t k) {
+        return scaled({line[j * index + 2 * k], line[j * index + 2 * k + 1]});
+      };
+      for (int64_t k = 0; k < frequencies_; k += chunk.rows) {
+        ComplexVector<T>* column = to + k / chunk.rows * n + first;
+        for (int64_t j = 0; j < indices; ++j) {
+          column[j] = at(j, k);
+          if (chunk.rows == 1) continue;
+          ComplexVector<T>& later = column[block + j];
+          later = k + 1 < frequencies_ ? at(j, k + 1) : ComplexVector<T>{Vector<T>{}, Vector<T>{}};
+          exchange_halves<T>(column[j], later);
+        }
+      }
+    }
+  }
+
+  // Of the weights: one copy per sample; with two rows in the lanes, the second `apart` numbers behind the first.
+  PlaneLanes<T> lanes_of(const Chunk<T>& chunk, int64_t apart, int64_t stride) const {
+    int64_t offsets[kLanes<T>];
+    const int count = chunk.weights * chunk.samples * chunk.rows;
+    for (int lane = 0; lane < count; ++lane)
+      offsets[lane] = chunk.weight_offset[lane % chunk.weights] + (chunk.rows == 2 ? lane / chunk.weights * apart : 0);
+    return PlaneLanes<T>(offsets, count, stride);
+  }
+
+  ComplexVector<T> scaled(ComplexVector<T> weight) const {
+    const T scale = T(0.5) * scale_;
+    return {weight.re * scale, weight.im * (filter_.conjugate ? -scale : scale)};
+  }
+
+  static constexpr int64_t kLine = 256;  // points of a line that stays in the first-level cache with its squares
 
   const SpectralChunks<T>& chunks_;
   const SpectralFilter<T>& filter_;

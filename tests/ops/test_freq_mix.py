@@ -175,14 +175,31 @@ def test_the_quick_way_takes_what_it_should():
     class Subclass(torch.Tensor):
         pass
 
-    refused = [x.double(), x[:, :, ::2], x[:, :15], x[:0], x[0], x.to_sparse(), x.as_subclass(Subclass), [1.0]]
+    refused = [
+        x.double(),
+        torch._neg_view(x),
+        x[:, :, ::2],
+        x[:, :15],
+        x[:0],
+        x[0],
+        x.to_sparse(),
+        x.as_subclass(Subclass),
+        [1.0],
+    ]
     assert all(plain.freq_mix(other, *weights, 1) is None for other in refused)
     for i, weight in enumerate(weights):
-        for other in (None, weight.double(), weight[:-1], torch.stack([weight, weight], -1)[..., 0]):
+        for other in (
+            None,
+            weight.double(),
+            torch._neg_view(weight),
+            weight[:-1],
+            torch.stack([weight, weight], -1)[..., 0],
+        ):
             assert plain.freq_mix(x, *weights[:i], other, *weights[i + 1 :], 1) is None
-    assert _cpu.PlainTensors(None, (torch.Tensor,), torch.empty_like).freq_mix(x, *weights, 1) is None
+    without_table = _cpu.PlainTensors(None, (torch.Tensor,), torch.empty_like, torch.Tensor.is_neg)
+    assert without_table.freq_mix(x, *weights, 1) is None
     with pytest.raises(ValueError, match="PyCapsule_GetPointer"):
-        _cpu.PlainTensors(1, (), None)
+        _cpu.PlainTensors(1, (), None, None)
 
 
 def test_samples_do_not_depend_on_their_batch():
