@@ -148,8 +148,11 @@ class FreqFormerPredictor:
 
     def _crops(
         self, images: torch.Tensor, clicks: torch.Tensor, previous: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Target crop, network, focus crop, refine layer, each put back where it was cut; also the focus boxes."""
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """Target crop, network, focus crop, refine layer, each put back where it was cut; also the focus boxes.
+
+        Boxes that no step asks for are None: finding them takes a labelling.
+        """
         steps, shape, side = self.steps, images.shape[-2:], self.input_size
         frames = whole_boxes(images)
         if steps.target_crop:
@@ -161,6 +164,8 @@ class FreqFormerPredictor:
         features, logits = self._features_and_logits(x)
         placed, inside = place(logits.float(), frames, shape)
         answer = torch.where(inside, placed.squeeze(1).sigmoid(), previous)
+        if steps.keep_outside_from is None and not (steps.refine and self._two_stages):
+            return answer, None
         focus = self._focus(previous, answer, clicks, frames)
         if steps.refine and self._two_stages:
             redrawn = refine(self._two_stages, images, clicks, features, logits, focus, frames, side).logits

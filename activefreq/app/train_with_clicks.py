@@ -51,7 +51,8 @@ def train_with_clicks(
     check_before_training(len(dataset), request.out, config, request.resume)
 
     def run(group: ProcessGroup, progress: TrainingBar) -> Path:
-        if isinstance(network, FreqFormer) and encoder_from:
+        goes_on = request.resume and (request.out / "last.safetensors").exists()
+        if isinstance(network, FreqFormer) and encoder_from and not goes_on:
             start = start_encoder(network, encoder_from)
             history["encoder_from"] = {**start.as_dict(), "source": Path(encoder_from).name}
             if group.leads:

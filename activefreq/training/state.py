@@ -66,6 +66,7 @@ class TrainingState:
             changed.append("the network differs")
         if changed:
             raise ValueError(f"train: {path} belongs to another run ({', '.join(changed)}); choose another --out")
+        self.history = {**header["history"], **self.history}  # how the run began is said only once
         self.network.load_state_dict(_part(tensors, "network."))
         if self.average.network is not self.network:
             self.average.network.load_state_dict(_part(tensors, "average."))

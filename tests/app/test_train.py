@@ -39,6 +39,8 @@ def test_encoder_from_a_folder(tmp_path, capsys):
     assert f"encoder: {len(start['loaded'])} tensors from" in said
     assert len(start["loaded"]) > 2 * len(start["kept"]) > 0
     assert start["source"] == "published"  # no path of this machine
+    # A run that goes on has its encoder: the source may be out of reach by then.
+    assert run([*SHORT, "--out", tmp_path / "a", "--resume", "--encoder-from", tmp_path / "gone"]) == 0
 
 
 def test_validates_and_draws(tmp_path):

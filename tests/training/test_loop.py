@@ -55,14 +55,18 @@ def test_leaves_weights_log_and_curves(samples, tmp_path):
     assert any((tmp_path / "tensorboard").iterdir())
 
 
-def test_resumed_run_equals_an_unbroken_one(samples, tmp_path):
-    train(network(), samples, tmp_path / "whole", CONFIG)
+@pytest.mark.parametrize("autocast", [False, True])
+def test_resumed_run_equals_an_unbroken_one(autocast, samples, tmp_path):
+    config = replace(CONFIG, autocast=autocast)
+    train(network(), samples, tmp_path / "whole", config)
     with pytest.raises(StopError):
-        train(network(), samples, tmp_path / "broken", CONFIG, progress=stop_in_epoch(1))
+        began = {"encoder_from": "somewhere"}
+        train(network(), samples, tmp_path / "broken", config, began, progress=stop_in_epoch(1))
     assert read_tensors(tmp_path / "broken" / "last.safetensors")[1]["epoch"] == 1
-    train(network(), samples, tmp_path / "broken", CONFIG, resume=True)
+    train(network(), samples, tmp_path / "broken", config, resume=True)
     whole, _ = read_tensors(tmp_path / "whole" / "last.safetensors")
-    broken, _ = read_tensors(tmp_path / "broken" / "last.safetensors")
+    broken, header = read_tensors(tmp_path / "broken" / "last.safetensors")
+    assert header["history"]["encoder_from"] == "somewhere"  # what only the first part of the run knew
     assert whole.keys() == broken.keys()
     for name in whole:
         assert torch.equal(whole[name], broken[name]), name
