@@ -6,7 +6,8 @@
 //
 // Long distances: per run of foreground. The best s grows with x (two parabolas of equal width cross once), so a
 // run is halved until 32 pixels are left, and the best columns of the neighbouring middles bound the search: the work
-// per level is the length of the run, whatever the distances.
+// per level is the length of the run, whatever the distances. Where a pixel of the row before was far, its run is
+// measured so at once: neighbouring rows are alike, and a search in vain costs more than the run.
 #pragma once
 #include "cpu/bit_words.h"
 #include "cpu/buffer.h"
@@ -25,9 +26,12 @@ class DistanceRow {
       const auto cut = std::min<uint16_t>(column[x], kReach);
       near[x] = static_cast<uint16_t>(cut * cut);
     }
-    int64_t done = 0;  // pixels before it have their result
+    const Run expected = expected_run(column, width, squared);
+    int64_t done = 0;  // pixels before it have their result, as those of the expected run
     for (int64_t x = 0; x < width; x += kBlock) {
-      const int64_t first = std::max(done, x), end = std::min(x + kBlock, width);
+      int64_t first = std::max(done, x), end = std::min(x + kBlock, width);
+      if (expected.begin <= first && first < expected.end) first = expected.end;
+      if (first < expected.begin) end = std::min(end, expected.begin);
       if (first >= end) continue;
       uint16_t best[kBlock];
       if (search_block(near + x, best)) {
@@ -39,11 +43,11 @@ class DistanceRow {
           squared[done++] = 0;
           continue;
         }
-        int64_t begin = done;
-        while (begin > 0 && column[begin - 1] != 0) --begin;
-        while (done < width && column[done] != 0) ++done;
-        long_run(column, begin, done, squared);
+        const Run run = run_of(column, width, done);
+        long_run(column, run, squared);
+        done = run.end;
       }
+      far_ = std::max_element(squared + first, squared + end) - squared;
     }
   }
 
@@ -54,6 +58,26 @@ class DistanceRow {
   using Block = Pack<uint16_t, kBlock>;
   using Lanes = Pack<int32_t, kLanes>;
   using Leaf = Pack<int32_t, kLeaf>;
+
+  struct Run {  // of foreground, with background, or the outside, on both sides
+    int64_t begin, end;
+  };
+
+  static Run run_of(const uint16_t* column, int64_t width, int64_t x) {
+    Run run = {x, x + 1};
+    while (run.begin > 0 && column[run.begin - 1] != 0) --run.begin;
+    while (run.end < width && column[run.end] != 0) ++run.end;
+    return run;
+  }
+
+  // The run, measured, of the pixel that was far in the row before; an empty one at the end where there is none.
+  Run expected_run(const uint16_t* column, int64_t width, int32_t* squared) {
+    if (far_ < 0 || far_ >= width || column[far_] == 0) return {width, width};
+    const Run run = run_of(column, width, far_);
+    long_run(column, run, squared);
+    if (squared[far_] <= kPatience * kPatience) far_ = -1;
+    return run;
+  }
 
   // False where some pixel is farther than kPatience.
   static bool search_block(const uint16_t* near, uint16_t* result) {
@@ -67,9 +91,8 @@ class DistanceRow {
     return true;
   }
 
-  // Foreground [begin, end) with background, or the outside, on both sides.
-  void long_run(const uint16_t* column, int64_t begin, int64_t end, int32_t* squared) {
-    const int64_t length = end - begin;
+  void long_run(const uint16_t* column, Run run, int32_t* squared) {
+    const int64_t begin = run.begin, length = run.end - run.begin;
     int32_t* height = height_.of(length + 2 + kLanes);  // c^2 of columns begin - 1 to end
     height[0] = 0;
     for (int64_t i = 0; i < length; ++i) height[i + 1] = column[begin + i] * column[begin + i];
@@ -112,6 +135,7 @@ class DistanceRow {
 
   Buffer<uint16_t> near_;
   Buffer<int32_t> height_;
+  int64_t far_ = -1;  // a pixel of the last row that was farther than kPatience
 };
 
 }  // namespace activefreq::AF_ISA

@@ -32,15 +32,32 @@ def test_equals_brute_force(kind):
         assert torch.equal(af.ops.squared_distance(mask)[0], by_brute_force(mask[0])), size
 
 
+def by_scipy(mask):
+    padded = torch.nn.functional.pad(mask, (1, 1, 1, 1)).numpy()
+    exact = torch.from_numpy(ndimage.distance_transform_edt(padded)[1:-1, 1:-1]) ** 2
+    return exact.round().to(torch.int32)
+
+
 @pytest.mark.parametrize("density", [0.5, 0.99, 0.9999, 1.0])
 @pytest.mark.parametrize("size", [(150, 190), (300, 64)])
 def test_equals_scipy(density, size, instruction_set):
     mask = random_mask((2, *size), density, 3)
     distance = af.ops.squared_distance(mask)
     for image in range(2):
-        padded = torch.nn.functional.pad(mask[image], (1, 1, 1, 1)).numpy()
-        exact = torch.from_numpy(ndimage.distance_transform_edt(padded)[1:-1, 1:-1]) ** 2
-        assert torch.equal(distance[image], exact.round().to(torch.int32))
+        assert torch.equal(distance[image], by_scipy(mask[image]))
+
+
+def test_far_pixels_in_runs_that_change_from_row_to_row(instruction_set):
+    """A row begins with the run of a pixel that was far in the row before, whatever became of it since."""
+    mask = random_mask((3, 420, 700), 0.9999, 5)
+    mask[0, :, 130] = False  # a wall: far on both sides of it
+    mask[0, 200:, 250::7] = False  # the far pixels of the rows above are near or gone
+    mask[1, 100:300, 300:400] = False
+    mask[1, 150:250, 340:360] = True
+    mask[2, ::2, ::11] = False
+    for image in (mask, mask[:, :, :333], mask.transpose(1, 2)):  # narrower ones after wider ones
+        expected = torch.stack([by_scipy(one) for one in image])
+        assert torch.equal(af.ops.squared_distance(image), expected)
 
 
 def test_any_layout_and_empty_input():
