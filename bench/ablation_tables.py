@@ -42,7 +42,7 @@ def ablation() -> str:
         f"positive is worse. `{COMPLETE}` with `acselect`: NoC@85 {_spread(noc['85'], '.2f')}, "
         f"NoC@90 {_spread(noc['90'], '.2f')}. {training['epochs']} epochs from nothing at {training['crop']} px, "
         f"{summary['objects']} objects of {summary['data']}'s val split, {machine['processor']}, torch "
-        f"{machine['torch']}, {machine['time'][:10]}."
+        f"{machine['torch']}, {machine['time'][:10]}. Made by `{summary['command']}`."
     )
 
 

@@ -25,7 +25,11 @@ SHOWN = (1, 3, 5, 10, 20)  # clicks
 
 
 def shortened(command: str) -> str:
-    """`command` with folders above the last part of each path replaced."""
+    """`command` with folders above the last part of each path replaced, and as a shell knows it.
+
+    A command line that Python was handed as text has "-c" for a name.
+    """
+    command = f"activefreq {command[3:]}" if command.startswith("-c ") else command
     return " ".join(f"path/to/{Path(word).name}" if "/" in word else word for word in shlex.split(command))
 
 
@@ -44,7 +48,10 @@ def collect(folder: Path) -> list[dict[str, Any]]:
         run["command"] = shortened(run["command"])
         if "largest" in evaluations and run["strategy"] != "largest":
             comparison = compare(evaluations[run["strategy"]], evaluations["largest"])
-            run["less_largest"] = {str(key): asdict(interval) for key, interval in comparison.noc.items()}
+            run["less_largest"] = {
+                str(key): {**asdict(interval), "fewer": comparison.fewer[key], "more": comparison.more[key]}
+                for key, interval in comparison.noc.items()
+            }
         run["worst"] = [_kept(result) for result in best_median_worst(evaluations[run["strategy"]], WORST)["worst"]]
     return sorted(runs, key=lambda run: [*STRATEGIES, *FURTHER_STRATEGIES].index(run["strategy"]))
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import io
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +30,13 @@ from activefreq.evaluation.objects import ObjectResult, open_object
 from activefreq.evaluation.pictures import draw_example
 
 INK = "#3b4250"
+GROUPED = "grouped, 8 pixels"
+"""The row of the strategy `grouped` with its default reach."""
 
 
 def curves(record: dict[str, Any], target: Path) -> None:
     """Mean IoU after k clicks, one line per strategy."""
-    shown = [row for row in record["rows"] if row["group"] in ("strategies", "look-ahead")]
+    shown = [row for row in record["rows"] if row["group"] in ("strategies", "look-ahead") or row["name"] == GROUPED]
     figure = Figure(figsize=(7.0, 4.2), dpi=160, layout="constrained")
     axes = figure.add_subplot()
     for index, row in enumerate(shown):
@@ -62,6 +65,8 @@ def clicks(record: dict[str, Any], target: Path, data: str, model: str) -> None:
     predictor, dataset = af.load(model), open_dataset(data, split=record["data"]["split"])
     if predictor.weights_digest() != record["model"]["weights_digest"]:
         raise SystemExit(f"--model {model}: other weights than those of the stored clicks")
+    if asdict(predictor.steps) != record["model"]["steps"]:
+        raise SystemExit(f"--model {model}: by default it takes other steps around the network than the stored clicks")
     position = {str(name): place for place, name in enumerate(dataset.names)}
     objects = record["examples"]["objects"]
     columns = max(len(entry["clicks"]) for entry in objects)

@@ -102,5 +102,5 @@ def _footnote(record: dict[str, Any]) -> str:
     return (
         f"\n\n{data['name']}, {data['split']}, {count} objects, `{model['name']}` ({model['weights_digest'][:8]}); "
         f"[95 % intervals], {record['settings']['resamples']} paired resamples of objects; {machine['cpu']}, torch "
-        f"{record['versions']['torch']}."
+        f"{record['versions']['torch']}. Made by `{record['command']}`."
     )

@@ -18,8 +18,10 @@ __all__ = [
     "overhead",
     "profile",
     "region_operators",
+    "roi_align",
     "stored",
     "threads",
+    "training_epoch",
 ]
 
 RESULTS = Path(__file__).parent / "results"
@@ -228,3 +230,26 @@ def profile() -> str:
     ]
     growth = markdown(["batch of 64 × 56 × 56", "input and output, MB", "kernel, µs per image"], batches)
     return f"{layers}\n\n{growth}{footnote(record)}"
+
+
+def training_epoch() -> str:
+    """Seconds of an epoch of `activefreq train` beside a plain loop's."""
+    record = stored("training_epoch")
+    rows = [
+        [
+            row["loop"],
+            f"{row['epoch_seconds']:.0f}",
+            "" if row["loop"].startswith("plain") else _spread(row["times_faster"]),
+        ]
+        for row in record["rows"]
+    ]
+    summary = record["summary"]
+    note = f"{summary['steps']} steps of {summary['batch_size']} images at {summary['side']} px, {summary['data']}."
+    return markdown(["loop", "seconds per epoch", "times as fast (quartiles)"], rows) + f"{footnote(record)} {note}"
+
+
+def roi_align() -> str:
+    """Crops of feature maps against the faster of grid_sample and interpolation matrices."""
+    record = stored("roi_align")
+    rows = [[name, f"{v['geometric_mean']:.2f}", f"{v['least']:.2f}"] for name, v in record["summary"].items()]
+    return markdown(["pass, cache", "geometric mean", "least"], rows) + footnote(record)

@@ -1,4 +1,4 @@
-// The whole FreqModule: the tasks of its quarters in one parallel region, longest first.
+// The whole FreqModule: the tasks of its quarters in one parallel region.
 #include "core/freq_mix.h"
 
 #include <optional>

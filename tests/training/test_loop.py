@@ -59,8 +59,8 @@ def test_leaves_weights_log_and_curves(samples, tmp_path):
 def test_resumed_run_equals_an_unbroken_one(autocast, samples, tmp_path):
     config = replace(CONFIG, autocast=autocast)
     train(network(), samples, tmp_path / "whole", config)
+    began = {"encoder_from": "somewhere"}
     with pytest.raises(StopError):
-        began = {"encoder_from": "somewhere"}
         train(network(), samples, tmp_path / "broken", config, began, progress=stop_in_epoch(1))
     assert read_tensors(tmp_path / "broken" / "last.safetensors")[1]["epoch"] == 1
     train(network(), samples, tmp_path / "broken", config, resume=True)
