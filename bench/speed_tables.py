@@ -152,23 +152,24 @@ def _race(row: dict[str, Any]) -> list[str]:
 
 def haar() -> str:
     """The Haar transform against the faster of two packages."""
-    return _ratios("haar")
+    return _ratios("haar", "3")
 
 
 def band_split() -> str:
     """The band split against the faster of two forms with torch.fft."""
-    return _ratios("band_split")
+    return _ratios("band_split", "3")
 
 
-def _ratios(name: str) -> str:
+def _ratios(name: str, *bar: str) -> str:
     """Geometric mean and least ratio per operator, pass and cache."""
     record = stored(name)
     rows = [
-        [name, f"{value['geometric_mean']:.2f}", f"{value['least']:.2f}", "3"]
+        [name, f"{value['geometric_mean']:.2f}", f"{value['least']:.2f}", *bar]
         for name, value in record["summary"].items()
         if isinstance(value, dict)
     ]
-    return markdown(["operator, pass, cache", "geometric mean", "least", "bar"], rows) + footnote(record)
+    header = ["operator, pass, cache", "geometric mean", "least", *("bar" for _ in bar)]
+    return markdown(header, rows) + footnote(record)
 
 
 def instruction_sets() -> str:
@@ -250,6 +251,4 @@ def training_epoch() -> str:
 
 def roi_align() -> str:
     """Crops of feature maps against the faster of grid_sample and interpolation matrices."""
-    record = stored("roi_align")
-    rows = [[name, f"{v['geometric_mean']:.2f}", f"{v['least']:.2f}"] for name, v in record["summary"].items()]
-    return markdown(["pass, cache", "geometric mean", "least"], rows) + footnote(record)
+    return _ratios("roi_align")
