@@ -18,6 +18,7 @@ KINDS = (
     "full",
     "first",
     "ties",
+    "one",
 )
 SIZES = ((1, 1), (1, 77), (70, 1), (2, 2), (7, 33), (16, 64), (33, 65), (40, 130))
 
@@ -74,6 +75,12 @@ def scene(kind, batch, height, width, seed):
         return everywhere, target
     if kind == "ties":
         return everywhere + 0.25, target
+    if kind == "one":  # one pixel is missed, another one too many
+        places = torch.randint(height * width, (2, batch, 1), generator=generator)
+        prob, target = everywhere.flatten(1).clone(), (everywhere > 0).flatten(1)
+        prob.scatter_(1, places[0], 0.75)
+        target.scatter_(1, places[1], True)
+        return prob.view(everywhere.shape), target.view(everywhere.shape)
     raise ValueError(kind)
 
 

@@ -112,9 +112,12 @@ void freq_mix(Address input, Address output, int64_t batch, int64_t channels, in
       threads);
 }
 
-// Points that one thread filters in some 15 us. Below it other Python threads wait no longer than for any C function,
-// and handing them the lock and taking it back would be a per cent of the call.
-constexpr int64_t kBrief = 32768;
+// Whether one thread is done in some 15 us: then other Python threads wait no longer than for any C function, and
+// handing them the lock and taking it back would be a per cent of the call. Long lines may have large prime factors,
+// whose transforms are products with a matrix.
+bool is_brief(int64_t batch, int64_t channels, int64_t height, int64_t width) {
+  return batch * channels * height * width <= 32768 && std::max({channels / 4, height, width}) <= 128;
+}
 
 // freq_mix of the tensors themselves, where all are plain, float32, hold their values and have the shapes that belong
 // together; else None.
@@ -134,7 +137,7 @@ py::object freq_mix_of(const PlainTensors& plain, py::handle x, py::handle conv_
   const auto values = [](const TensorView& view) { return static_cast<const float*>(view.data); };
   {
     std::optional<py::gil_scoped_release> release;
-    if (batch * channels * height * width > kBrief) release.emplace();
+    if (!is_brief(batch, channels, height, width)) release.emplace();
     run(FreqMix<float>{values(of), static_cast<float*>(result.data), batch, channels, height, width, values(conv),
                        values(bias), values(hw), values(hc), values(wc)},
         threads);

@@ -70,10 +70,12 @@ class DistanceRow {
     return run;
   }
 
-  // The run, measured, of the pixel that was far in the row before; an empty one at the end where there is none.
+  // The run, measured, of the pixel that was far in the row before; an empty one at the end where there is none. A run
+  // that begins and ends within one block would hide what is behind it; one with a far pixel is longer.
   Run expected_run(const uint16_t* column, int64_t width, int32_t* squared) {
     if (far_ < 0 || far_ >= width || column[far_] == 0) return {width, width};
     const Run run = run_of(column, width, far_);
+    if (run.end - run.begin < kBlock) return {width, width};
     long_run(column, run, squared);
     if (squared[far_] <= kPatience * kPatience) far_ = -1;
     return run;

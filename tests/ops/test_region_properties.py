@@ -1,4 +1,4 @@
-"""Properties over random sizes, scenes and rules: 200 examples, and 2000 with `-m long`."""
+"""Properties over random sizes, scenes and rules: 200 examples each, and 2000 with `-m long`."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ def check(property_, count):
     settings(max_examples=count, deadline=None, derandomize=True, database=None)(property_)()
 
 
-@examples(60)
+@examples(200)
 def test_label(examples):
     @given(st.sampled_from(KINDS), SIDES, SIDES, st.sampled_from([4, 8]), SEEDS)
     def property_(kind, height, width, connectivity, seed):
@@ -45,7 +45,7 @@ def test_label(examples):
     check(property_, examples)
 
 
-@examples(60)
+@examples(200)
 def test_squared_distance(examples):
     @given(st.sampled_from(KINDS), SIDES, SIDES, st.floats(0.9, 1.0), SEEDS)
     def property_(kind, height, width, density, seed):
@@ -72,7 +72,7 @@ RULES = st.builds(
 )
 
 
-@examples(80)
+@examples(200)
 def test_select_click(examples):
     @given(st.sampled_from(KINDS), SIDES, SIDES, RULES, st.floats(0, 1), st.floats(0, 1), SEEDS)
     def property_(kind, height, width, rule, ignored, open_, seed):
@@ -91,5 +91,44 @@ def test_select_click(examples):
             assert clicked is None or not clicked[image, y, x]
             assert bool(selection.positive[image]) == (int(target[image, y, x]) == 1)
             assert bool(prob[image, y, x] > rule.threshold) != (int(target[image, y, x]) == 1)
+
+    check(property_, examples)
+
+
+def by_scipy(mask, connectivity):
+    """Labels, their number, and squared distances to the edge of a mask (H, W)."""
+    labels, count = ndimage.label(mask, ndimage.generate_binary_structure(2, 2 if connectivity == 8 else 1))
+    return labels, count, np.rint(ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1] ** 2)
+
+
+@examples(200)
+def test_select_click_against_scipy(examples):
+    """The region with the largest sum of error, and the field's rule, from labels and distances of scipy's."""
+
+    @given(st.sampled_from(KINDS), SIDES, SIDES, st.sampled_from([4, 8]), SEEDS)
+    def property_(kind, height, width, connectivity, seed):
+        prob, target = scene(kind, 1, height, width, seed)
+        p, g = prob[0].numpy().astype(np.float64), target[0].numpy()
+        wrong = {True: g & (p <= 0.5), False: ~g & (p > 0.5)}
+        parts = {positive: by_scipy(mask, connectivity) for positive, mask in wrong.items()}
+        rule = {"connectivity": connectivity, "placement": "distance"}
+        largest = af.ops.select_click(prob, target, strategy="largest", **rule)
+        summed = af.ops.select_click(prob, target, reading="error_sum", **rule)
+        assert bool(largest.valid) == bool(summed.valid) == bool(wrong[True].any() or wrong[False].any())
+        if not largest.valid:
+            return
+        y, x, positive = int(largest.y), int(largest.x), bool(largest.positive)
+        assert parts[positive][2][y, x] == max(distance.max() for _, _, distance in parts.values())
+
+        sums = [ndimage.sum(abs(p - g), of, range(1, count + 1)) for of, count, _ in parts.values() if count]
+        if not p.any() or np.ptp(np.concatenate(sums)) < 1e-4:  # scores decide nothing: the field's rule does
+            return
+        y, x, positive = int(summed.y), int(summed.x), bool(summed.positive)
+        labels, _, distance = parts[positive]
+        region = labels == labels[y, x]
+        assert labels[y, x] > 0
+        assert int(summed.area) == region.sum()
+        assert (y, x) == np.unravel_index(np.where(region, distance, -1).argmax(), region.shape)
+        assert abs(p - g)[region].sum() >= max(total.max() for total in sums) * (1 - 1e-6)
 
     check(property_, examples)
