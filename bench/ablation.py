@@ -23,6 +23,7 @@ from rich.table import Table
 
 import activefreq as af
 from activefreq.data import open_dataset
+from activefreq.evaluation import Evaluation
 from activefreq.models import FreqFormer
 from activefreq.predictor import FreqFormerPredictor
 from activefreq.training.configuration import TrainingConfig
@@ -73,17 +74,24 @@ def trained(variant: str, arguments: argparse.Namespace, seed: int) -> FreqForme
     return af.load(path).network
 
 
-def evaluated(network: FreqFormer, dataset: Any) -> dict[str, Any]:
-    """NoC, NoF and mIoU after two clicks by strategy."""
-    figures = {}
-    for strategy in STRATEGIES:
-        result = af.evaluate(FreqFormerPredictor(network), dataset, strategy=strategy, batch_size=16)
-        figures[strategy] = {
+def evaluations(network: FreqFormer, dataset: Any) -> dict[str, Evaluation]:
+    """The evaluation of each strategy."""
+    return {
+        strategy: af.evaluate(FreqFormerPredictor(network), dataset, strategy=strategy, batch_size=16)
+        for strategy in STRATEGIES
+    }
+
+
+def evaluated(results: dict[str, Evaluation]) -> dict[str, Any]:
+    """NoC, NoF and mIoU by clicks, of each strategy."""
+    return {
+        strategy: {
             "noc": {str(key): value for key, value in result.noc.items()},
             "nof": {str(key): value for key, value in result.nof.items()},
             "miou": [round(float(value), 5) for value in result.miou],
         }
-    return figures
+        for strategy, result in results.items()
+    }
 
 
 def show(rows: list[dict[str, Any]]) -> None:
@@ -133,7 +141,7 @@ def main(command: list[str] | None = None) -> None:
                 continue
             network = trained(variant, arguments, seed)
             parameters = sum(parameter.numel() for parameter in network.parameters())
-            figures = evaluated(network, held_out)
+            figures = evaluated(evaluations(network, held_out))
             rows.append({"variant": variant, "seed": seed, "parameters": parameters, "figures": figures})
             print(variant, seed, figures["acselect"]["noc"], machine()["time"], file=sys.stderr, flush=True)
             if arguments.json:
