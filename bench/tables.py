@@ -17,6 +17,7 @@ from bench.ablation_tables import ablation
 from bench.disentangled_tables import disentangled, disentangled_cost
 from bench.evaluation_tables import evaluation, model_card
 from bench.refinement_tables import refinement
+from bench.self_supervised_tables import self_supervised
 from bench.speed_tables import markdown, stored
 from bench.system_tables import compared_by_clicks, systems
 
@@ -60,6 +61,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "refinement": lambda: refinement("refinement-val"),
     "refinement-cvc": lambda: refinement("refinement-cvc"),
     "ablation": ablation,
+    "self-supervised": self_supervised,
     "study-strategies": lambda: selection_tables.study("val", "strategies", "readings"),
     "study-metrics": lambda: selection_tables.metrics("val"),
     "study-beyond": lambda: selection_tables.study("val", "placement", "together", "look-ahead"),

@@ -1,0 +1,76 @@
+"""The tables of `bench.self_supervised`: clicks after each start, and what the self-supervised one is worth."""
+
+from __future__ import annotations
+
+from statistics import mean
+from typing import Any
+
+import numpy as np
+
+from activefreq.evaluation.bootstrap import RESAMPLES, paired_difference
+from bench.ablation import STRATEGIES
+from bench.self_supervised import STARTS
+from bench.speed_tables import markdown, stored
+
+__all__ = ["difference", "self_supervised"]
+
+KEYS = ("85", "90")
+
+
+def difference(rows: list[dict[str, Any]], baseline: str, strategy: str, key: str) -> str:
+    """Clicks after the self-supervised start less those after `baseline`: the mean and two ways to doubt it.
+
+    In square brackets the 95 % bootstrap interval over objects, each object being its mean over the seeds that both
+    have; in round ones the difference of each of these seeds.
+    """
+    clicks = {(row["start"], row["seed"]): np.array(row["clicks"][strategy][key]) for row in rows}
+    seeds = sorted(seed for start, seed in clicks if start == baseline and ("self-supervised", seed) in clicks)
+    if not seeds:
+        return ""
+    ours, theirs = (np.stack([clicks[start, seed] for seed in seeds]) for start in ("self-supervised", baseline))
+    each = ", ".join(f"{value:+.2f}" for value in (ours - theirs).mean(axis=1))
+    return f"{paired_difference(ours.mean(axis=0), theirs.mean(axis=0))} ({each})"
+
+
+def self_supervised(record: dict[str, Any] | None = None) -> str:
+    """NoC by start, the differences, and what the pretraining did."""
+    record = record or stored("self_supervised")
+    rows, summary, machine = record["rows"], record["summary"], record["machine"]
+    columns = [(strategy, key) for strategy in STRATEGIES for key in KEYS]
+    lines = []
+    for start, name in STARTS.items():
+        of = [row for row in rows if row["start"] == start]
+        if not of:
+            continue
+        noc = (mean(row["figures"][strategy]["noc"][key] for row in of) for strategy, key in columns)
+        epochs = f"{summary['pretrain_epochs']} + " if start == "self-supervised" else ""
+        lines.append([name, f"{epochs}{of[0]['epochs']}", str(len(of)), *(f"{value:.2f}" for value in noc)])
+    levels = markdown(["start", "epochs", "seeds", *(f"`{s}`: NoC@{key}" for s, key in columns)], lines)
+    less = [
+        [STARTS[baseline], *(difference(rows, baseline, strategy, key) for strategy, key in columns)]
+        for baseline in ("random", "longer")
+    ]
+    differences = markdown(["self-supervised less", *(f"`{s}`: ΔNoC@{key}" for s, key in columns)], less)
+    return f"{levels}\n\n{differences}\n\n" + (
+        "Positive is worse. In square brackets: 95 % of "
+        f"{RESAMPLES} resamples of the objects, each its mean over seeds; in round ones: seed by seed. "
+        f"{_losses(rows)} {summary['training']['crop']} px, {summary['objects']} objects of {summary['data']}'s val "
+        f"split, {machine['processor']}, torch {machine['torch']}, {machine['time'][:10]}."
+    )
+
+
+def _losses(rows: list[dict[str, Any]]) -> str:
+    """What the losses did: L1 of the hidden pixels, and the last epoch of each training."""
+    pretraining = [row["pretraining"]["loss"] for row in rows if "pretraining" in row]
+    ends = (
+        f"{mean(row['training']['loss'][-1] for row in rows if row['start'] == start):.3f} ({name})"
+        for start, name in STARTS.items()
+        if any(row["start"] == start for row in rows)
+    )
+    drawn = (
+        f"L1 of the hidden pixels: {mean(loss[0] for loss in pretraining):.3f} in the first epoch of pretraining, "
+        f"{mean(loss[-1] for loss in pretraining):.3f} in the last. "
+        if pretraining
+        else ""
+    )
+    return f"{drawn}Training loss in the last epoch: {', '.join(ends)}."
