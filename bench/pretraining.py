@@ -117,7 +117,10 @@ def pretrain(network: FreqFormer, dataset: Dataset, out: Path, config: TrainingC
     write_tensors(out, network.state_dict(), header)
 
 
-def load_start(network: FreqFormer, path: Path) -> None:
-    """Take over what `pretrain` left, all but the logit head, which it did not train."""
+def load_start(network: FreqFormer, path: Path, encoder_alone: bool = False) -> None:
+    """Take over what `pretrain` left: the encoder, or all but the logit head, which was not trained."""
     tensors, _ = read_tensors(path)
-    network.load_state_dict({name: t for name, t in tensors.items() if not name.startswith("head.")}, strict=False)
+    taken = {name: tensor for name, tensor in tensors.items() if not name.startswith("head.")}
+    if encoder_alone:
+        taken = {name: tensor for name, tensor in taken.items() if name.startswith("encoder.")}
+    network.load_state_dict(network.state_dict() | taken)

@@ -33,8 +33,14 @@ from bench.ablation import STRATEGIES, evaluated, evaluations, settings
 from bench.measure import machine, write_json
 from bench.pretraining import load_start, pretrain
 
-STARTS = {"random": "random weights", "self-supervised": "self-supervised", "longer": "random weights, longer"}
+STARTS = {
+    "random": "random weights",
+    "encoder": "self-supervised, encoder alone",
+    "self-supervised": "self-supervised, encoder and decoder",
+    "longer": "random weights, longer",
+}
 """Name of a start in --runs, --starts and the JSON → in tables."""
+PRETRAINED = ("encoder", "self-supervised")
 THRESHOLDS = (0.85, 0.90)
 
 
@@ -60,7 +66,7 @@ def trained(start: str, arguments: argparse.Namespace, seed: int) -> tuple[FreqF
     record: dict[str, Any] = {"start": start, "seed": seed, "epochs": epochs(start, arguments)}
     torch.manual_seed(seed)
     network = FreqFormer(input_size=arguments.crop)
-    if start == "self-supervised":
+    if start in PRETRAINED:
         path = arguments.runs / f"pretraining-seed{seed}.safetensors"
         if not path.exists():
             pretrain(network, dataset, path, settings(arguments.pretrain_epochs, arguments.crop, seed))
@@ -70,7 +76,7 @@ def trained(start: str, arguments: argparse.Namespace, seed: int) -> tuple[FreqF
         record["pretraining"] = {"loss": header["loss"], "seconds": header["seconds"]}
         torch.manual_seed(seed)
         network = FreqFormer(input_size=arguments.crop)
-        load_start(network, path)
+        load_start(network, path, encoder_alone=start == "encoder")
     config = settings(record["epochs"], arguments.crop, seed)
     path = train(network, dataset, out, config, {"data": dataset.name, "start": start}, resume=out.exists())
     log = [json.loads(line) for line in (out / "log.jsonl").read_text(encoding="utf-8").splitlines()]
@@ -103,14 +109,15 @@ def main(command: list[str] | None = None) -> None:
     arguments = parser.parse_args(command)
     torch.set_num_threads(arguments.threads)
     held_out = open_dataset(arguments.data, split="val", limit=arguments.limit)
-    training = settings(arguments.epochs, arguments.crop, 0).as_dict()
+    training = settings(arguments.epochs, arguments.crop, 0)
     summary = {
         "data": held_out.name,
         "split": "val",
         "objects": len(held_out),
         "limit": arguments.limit,
-        "training": {**training, "seed": "the row's", "epochs": {start: epochs(start, arguments) for start in STARTS}},
+        "training": {**training.as_dict(), "seed": "the row's"},
         "pretrain_epochs": arguments.pretrain_epochs,
+        "longer_epochs": longer_epochs(training, arguments.pretrain_epochs),
         "command": f"python -m bench.self_supervised --data path/to/{held_out.name} --runs DIR "
         f"--epochs {arguments.epochs} --pretrain-epochs {arguments.pretrain_epochs} --crop {arguments.crop} "
         f"--threads {arguments.threads}",

@@ -1,4 +1,4 @@
-"""The tables of `bench.self_supervised`: clicks after each start, and what the self-supervised one is worth."""
+"""The tables of `bench.self_supervised`: clicks after each start, and how far each is from random weights."""
 
 from __future__ import annotations
 
@@ -9,25 +9,26 @@ import numpy as np
 
 from activefreq.evaluation.bootstrap import RESAMPLES, paired_difference
 from bench.ablation import STRATEGIES
-from bench.self_supervised import STARTS
+from bench.self_supervised import PRETRAINED, STARTS
 from bench.speed_tables import markdown, stored
 
 __all__ = ["difference", "self_supervised"]
 
+BASELINE = "random"
 KEYS = ("85", "90")
 
 
-def difference(rows: list[dict[str, Any]], baseline: str, strategy: str, key: str) -> str:
-    """Clicks after the self-supervised start less those after `baseline`: the mean and two ways to doubt it.
+def difference(rows: list[dict[str, Any]], start: str, baseline: str, strategy: str, key: str) -> str:
+    """Clicks after `start` less those after `baseline`: the mean and two ways to doubt it.
 
     In square brackets the 95 % bootstrap interval over objects, each object being its mean over the seeds that both
-    have; in round ones the difference of each of these seeds.
+    have; in round ones the difference of each of these seeds. Empty where they share no seed.
     """
     clicks = {(row["start"], row["seed"]): np.array(row["clicks"][strategy][key]) for row in rows}
-    seeds = sorted(seed for start, seed in clicks if start == baseline and ("self-supervised", seed) in clicks)
+    seeds = sorted(seed for name, seed in clicks if name == start and (baseline, seed) in clicks)
     if not seeds:
         return ""
-    ours, theirs = (np.stack([clicks[start, seed] for seed in seeds]) for start in ("self-supervised", baseline))
+    ours, theirs = (np.stack([clicks[name, seed] for seed in seeds]) for name in (start, baseline))
     each = ", ".join(f"{value:+.2f}" for value in (ours - theirs).mean(axis=1))
     return f"{paired_difference(ours.mean(axis=0), theirs.mean(axis=0))} ({each})"
 
@@ -37,20 +38,18 @@ def self_supervised(record: dict[str, Any] | None = None) -> str:
     record = record or stored("self_supervised")
     rows, summary, machine = record["rows"], record["summary"], record["machine"]
     columns = [(strategy, key) for strategy in STRATEGIES for key in KEYS]
-    lines = []
+    lines, less = [], []
     for start, name in STARTS.items():
         of = [row for row in rows if row["start"] == start]
         if not of:
             continue
         noc = (mean(row["figures"][strategy]["noc"][key] for row in of) for strategy, key in columns)
-        epochs = f"{summary['pretrain_epochs']} + " if start == "self-supervised" else ""
+        epochs = f"{summary['pretrain_epochs']} + " if start in PRETRAINED else ""
         lines.append([name, f"{epochs}{of[0]['epochs']}", str(len(of)), *(f"{value:.2f}" for value in noc)])
+        if start != BASELINE:
+            less.append([name, *(difference(rows, start, BASELINE, strategy, key) for strategy, key in columns)])
     levels = markdown(["start", "epochs", "seeds", *(f"`{s}`: NoC@{key}" for s, key in columns)], lines)
-    less = [
-        [STARTS[baseline], *(difference(rows, baseline, strategy, key) for strategy, key in columns)]
-        for baseline in ("random", "longer")
-    ]
-    differences = markdown(["self-supervised less", *(f"`{s}`: ΔNoC@{key}" for s, key in columns)], less)
+    differences = markdown([f"less {STARTS[BASELINE]}", *(f"`{s}`: ΔNoC@{key}" for s, key in columns)], less)
     return f"{levels}\n\n{differences}\n\n" + (
         "Positive is worse. In square brackets: 95 % of "
         f"{RESAMPLES} resamples of the objects, each its mean over seeds; in round ones: seed by seed. "
@@ -61,7 +60,7 @@ def self_supervised(record: dict[str, Any] | None = None) -> str:
 
 def _losses(rows: list[dict[str, Any]]) -> str:
     """What the losses did: L1 of the hidden pixels, and the last epoch of each training."""
-    pretraining = [row["pretraining"]["loss"] for row in rows if "pretraining" in row]
+    pretraining = {row["seed"]: row["pretraining"]["loss"] for row in rows if "pretraining" in row}.values()
     ends = (
         f"{mean(row['training']['loss'][-1] for row in rows if row['start'] == start):.3f} ({name})"
         for start, name in STARTS.items()

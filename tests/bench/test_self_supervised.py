@@ -52,14 +52,15 @@ def test_a_pretraining_learns_to_draw_and_is_taken_over_without_the_logit_head(t
     pretrain(network, open_dataset("phantom", split="train", limit=32), tmp_path / "a", settings(4, 32, 0))
     losses = [json.loads(line)["loss"] for line in capsys.readouterr().out.splitlines()]
     assert losses[-1] < losses[0]
-    torch.manual_seed(5)
-    started = FreqFormer(input_size=32)
-    head = started.head.weight.clone()
-    load_start(started, tmp_path / "a")
-    assert torch.equal(started.head.weight, head)
-    for name, tensor in started.state_dict().items():
-        if not name.startswith("head."):
-            assert torch.equal(tensor, network.state_dict()[name]), name
+    pretrained = network.state_dict()
+    for encoder_alone in (False, True):
+        torch.manual_seed(5)
+        started = FreqFormer(input_size=32)
+        random = {name: tensor.clone() for name, tensor in started.state_dict().items()}
+        load_start(started, tmp_path / "a", encoder_alone)
+        for name, tensor in started.state_dict().items():
+            taken = name.startswith("encoder.") if encoder_alone else not name.startswith("head.")
+            assert torch.equal(tensor, (pretrained if taken else random)[name]), name
     moved = [name for name, tensor in network.named_parameters() if not torch.equal(tensor, before[name])]
     assert {name.split(".")[0] for name in moved} == {"encoder", "freq_layers", "align", "fuse", "norm"}
 
@@ -82,11 +83,12 @@ def study(tmp_path_factory):
     return folder, command
 
 
-def test_the_study_compares_three_starts_and_goes_on_where_it_was(study, capsys):
+def test_the_study_compares_four_starts_and_goes_on_where_it_was(study, capsys):
     folder, command = study
     record = json.loads((folder / "a.json").read_text())
     rows = {row["start"]: row for row in record["rows"]}
-    assert {start: row["epochs"] for start, row in rows.items()} == {"random": 1, "self-supervised": 1, "longer": 2}
+    expected = {"random": 1, "encoder": 1, "self-supervised": 1, "longer": 2}
+    assert {start: row["epochs"] for start, row in rows.items()} == expected
     assert len(rows["self-supervised"]["pretraining"]["loss"]) == 2
     for row in rows.values():
         assert len(row["training"]["loss"]) == row["epochs"]
@@ -99,7 +101,7 @@ def test_the_study_compares_three_starts_and_goes_on_where_it_was(study, capsys)
     self_supervised.main(command)
     assert (folder / "a.json").stat().st_mtime_ns == written
     text = table(record)
-    assert "| self-supervised | 2 + 1 | 1 | " in text
+    assert "| self-supervised, encoder alone | 2 + 1 | 1 | " in text
     assert "| random weights, longer | 2 | 1 | " in text
     with pytest.raises(SystemExit):
         self_supervised.main([*command, "--epochs", "2"])
@@ -119,7 +121,7 @@ def test_differences_pair_objects_within_a_seed():
         return {"start": start, "seed": seed, "clicks": {"largest": {"90": clicks}}}
 
     rows = [row("random", 0, [3, 5]), row("self-supervised", 0, [2, 4]), row("random", 1, [3, 3])]
-    assert difference(rows, "random", "largest", "90") == "-1.00 [-1.00, -1.00] (-1.00)"
+    assert difference(rows, "self-supervised", "random", "largest", "90") == "-1.00 [-1.00, -1.00] (-1.00)"
     rows.append(row("self-supervised", 1, [6, 6]))
-    assert difference(rows, "random", "largest", "90") == "+1.00 [+1.00, +1.00] (-1.00, +3.00)"
-    assert difference(rows, "longer", "largest", "90") == ""
+    assert difference(rows, "self-supervised", "random", "largest", "90") == "+1.00 [+1.00, +1.00] (-1.00, +3.00)"
+    assert difference(rows, "longer", "random", "largest", "90") == ""
