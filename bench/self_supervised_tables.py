@@ -49,12 +49,14 @@ def self_supervised(record: dict[str, Any] | None = None) -> str:
         if start != BASELINE:
             less.append([name, *(difference(rows, start, BASELINE, strategy, key) for strategy, key in columns)])
     levels = markdown(["start", "epochs", "seeds", *(f"`{s}`: NoC@{key}" for s, key in columns)], lines)
+    longer = any(row["start"] == "longer" for row in rows)
+    passes = f"`{STARTS['longer']}`: as many passes as pretraining and training together. " if longer else ""
     differences = markdown([f"less {STARTS[BASELINE]}", *(f"`{s}`: ΔNoC@{key}" for s, key in columns)], less)
     return f"{levels}\n\n{differences}\n\n" + (
         "Positive is worse. In square brackets: 95 % of "
         f"{RESAMPLES} resamples of the objects, each its mean over seeds; in round ones: seed by seed. "
-        f"{_losses(rows)} {summary['training']['crop']} px, {summary['objects']} objects of {summary['data']}'s val "
-        f"split, {machine['processor']}, torch {machine['torch']}, {machine['time'][:10]}."
+        f"{passes}{_losses(rows)} {summary['training']['crop']} px, {summary['objects']} objects of "
+        f"{summary['data']}'s val split, {machine['processor']}, torch {machine['torch']}, {machine['time'][:10]}."
     )
 
 

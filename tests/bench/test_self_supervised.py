@@ -103,6 +103,9 @@ def test_the_study_compares_four_starts_and_goes_on_where_it_was(study, capsys):
     text = table(record)
     assert "| self-supervised, encoder alone | 2 + 1 | 1 | " in text
     assert "| random weights, longer | 2 | 1 | " in text
+    assert "as many passes as pretraining and training" in text
+    record["rows"] = [row for row in record["rows"] if row["start"] != "longer"]
+    assert "as many passes" not in table(record)
     with pytest.raises(SystemExit):
         self_supervised.main([*command, "--epochs", "2"])
     assert "other settings" in capsys.readouterr().err
