@@ -63,7 +63,7 @@ class ClickHistory:
 
     def mask(self) -> torch.Tensor:
         """The clicked pixels: (H, W) bool on the CPU."""
-        clicked = torch.zeros(self.size, dtype=torch.bool)
+        clicked = torch.zeros(self.size, dtype=torch.bool, device="cpu")
         for click in self.clicks:
             clicked[click.y, click.x] = True
         return clicked
@@ -91,4 +91,4 @@ def pad_clicks(
     longest = max((len(history) for history in histories), default=0)
     padding = [(PADDING, PADDING, PADDING)]
     rows = [[*history, *(padding * (longest - len(history)))] for history in histories]
-    return torch.tensor(rows, dtype=torch.int64, device=device).reshape(len(histories), longest, 3)
+    return torch.tensor(rows, dtype=torch.int64, device=device or "cpu").reshape(len(histories), longest, 3)

@@ -46,3 +46,11 @@ def test_padding():
     ]
     assert pad_clicks([]).shape == (0, 0, 3)
     assert pad_clicks([ClickHistory((2, 2))] * 2).shape == (2, 0, 3)
+
+
+def test_clicks_stay_on_the_cpu_whatever_the_default_device():
+    history = ClickHistory((4, 5), [Click(1, 2, 1)])
+    with torch.device("meta"):
+        clicked, padded = history.mask(), pad_clicks([history])
+    assert clicked.nonzero().tolist() == [[1, 2]]
+    assert padded.tolist() == [[[1, 2, 1]]]

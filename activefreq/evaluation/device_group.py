@@ -77,7 +77,7 @@ class DeviceGroup(Group):
         """As `Group.add`."""
         super().add(active, image, target)
         numbers = range(1, self.rules.max_clicks + 1)
-        seeds = torch.tensor([click_seed(self.rules.seed, active.name, number) for number in numbers])
+        seeds = torch.tensor([click_seed(self.rules.seed, active.name, number) for number in numbers], device="cpu")
         self._set(len(self) - 1, clicks=PADDING, made=0, seeds=seeds, held=True)
 
     def remove(self, slots: list[int]) -> None:

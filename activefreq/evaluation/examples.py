@@ -70,7 +70,7 @@ def make_example(
         result=result,
         image=image.permute(1, 2, 0).numpy(),
         target=target.numpy(),
-        prediction=(probability.cpu() > torch.tensor(threshold, dtype=torch.float32)).numpy(),
+        prediction=(probability.cpu() > torch.tensor(threshold, dtype=torch.float32, device="cpu")).numpy(),
     )
 
 

@@ -76,8 +76,8 @@ def open_object(sample: Sample, index: int) -> tuple[ActiveObject, torch.Tensor,
         ValueError, TypeError: an image or mask of the wrong shape, dtype or range; names the object.
     """
     where = f"evaluate: object {sample.name!r}"
-    image = _image(torch.as_tensor(np.asarray(sample.image)), where)
-    target = _target(torch.as_tensor(np.asarray(sample.mask)), where)
+    image = _image(torch.as_tensor(np.asarray(sample.image), device="cpu"), where)
+    target = _target(torch.as_tensor(np.asarray(sample.mask), device="cpu"), where)
     if image.shape[1:] != target.shape:
         raise ValueError(f"{where}: image is {_size(image[0])} and mask is {_size(target)}, they must be of one size")
     area = int((target == 1).sum())

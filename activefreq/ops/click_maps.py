@@ -55,7 +55,7 @@ def _refuse(clicks: torch.Tensor, height: int, width: int, radius: float) -> Non
 def _click_maps_cpu(clicks: torch.Tensor, height: int, width: int, radius: float) -> torch.Tensor:
     points = clicks.to(torch.float32).contiguous()
     batch, count, _ = points.shape
-    maps = torch.empty((batch, 2, height, width), dtype=torch.float32)
+    maps = points.new_empty((batch, 2, height, width))
     if maps.numel():
         cpu.click_maps(pointer(points), pointer(maps), batch, count, height, width, radius, torch.get_num_threads())
     return maps

@@ -181,7 +181,7 @@ def _freq_mix_cpu(
 ) -> torch.Tensor:
     kind = arithmetic_type(x)
     values = x.to(kind).contiguous()
-    y = torch.empty(x.shape, dtype=kind)
+    y = torch.empty_like(values)
     if y.numel():
         _launch(values, y, *(_dense(t, kind) for t in (conv_weight, conv_bias, weight_hw, weight_hc, weight_wc)))
     return y.to(x.dtype)

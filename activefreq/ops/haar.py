@@ -136,7 +136,7 @@ def _sizes_of(count: int) -> str:
 def _analyse(x: torch.Tensor, repeat: bool) -> Bands:
     """The transform of a contiguous float32 or float64 tensor."""
     *outer, height, width = x.shape
-    ll = torch.empty((*outer, (height + 1) // 2, (width + 1) // 2), dtype=x.dtype)
+    ll = x.new_empty((*outer, (height + 1) // 2, (width + 1) // 2))
     bands = (ll, torch.empty_like(ll), torch.empty_like(ll), torch.empty_like(ll))
     if count := x.numel():
         call = cpu.haar_dwt2 if x.dtype is torch.float32 else cpu.haar_dwt2_double
@@ -149,7 +149,7 @@ def _synthesise(bands: Sequence[torch.Tensor], height: int, width: int, repeat: 
     """The inverse of contiguous float32 or float64 bands."""
     ll, lh, hl, hh = bands
     *outer, _, _ = ll.shape
-    y = torch.empty((*outer, height, width), dtype=ll.dtype)
+    y = ll.new_empty((*outer, height, width))
     if count := y.numel():
         call = cpu.haar_idwt2 if y.dtype is torch.float32 else cpu.haar_idwt2_double
         addresses = ll.data_ptr(), lh.data_ptr(), hl.data_ptr(), hh.data_ptr(), y.data_ptr()

@@ -56,10 +56,10 @@ def check_image_size(operator: str, name: str, images: torch.Tensor) -> None:
 @torch.library.impl(LIBRARY, "label", "CPU")
 def _label_cpu(mask: torch.Tensor, connectivity: int) -> tuple[torch.Tensor, torch.Tensor]:
     pixels = mask.contiguous()
-    labels = torch.empty(mask.shape, dtype=torch.int32)
+    labels = torch.empty_like(pixels, dtype=torch.int32)
     if not mask.numel():
-        return labels, torch.zeros(mask.shape[0], dtype=torch.int32)
-    counts = torch.empty(mask.shape[0], dtype=torch.int32)
+        return labels, mask.new_zeros(mask.shape[0], dtype=torch.int32)
+    counts = mask.new_empty(mask.shape[0], dtype=torch.int32)
     cpu.label(pointer(pixels), pointer(labels), pointer(counts), *mask.shape, connectivity, torch.get_num_threads())
     return labels, counts
 

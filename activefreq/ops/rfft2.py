@@ -193,7 +193,7 @@ def _inverse(
     spectrum: torch.Tensor, gate: torch.Tensor | None, height: int, width: int, norm: str, adjoint: bool
 ) -> torch.Tensor:
     """Of contiguous tensors on the CPU."""
-    y = torch.empty((*spectrum.shape[:-2], height, width), dtype=_SPECTRA[spectrum.dtype])
+    y = spectrum.new_empty((*spectrum.shape[:-2], height, width), dtype=_SPECTRA[spectrum.dtype])
     if count := y.numel():
         call = cpu.irfft2 if y.dtype is torch.float32 else cpu.irfft2_double
         plane = (count // (height * width), height, width, _scale(height, width, norm, adjoint))

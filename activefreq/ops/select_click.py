@@ -192,7 +192,7 @@ def _select_click_cpu(
     batch, height, width = prob.shape
     if not prob.numel():
         return _no_clicks(prob)
-    y, x, positive, valid, area, score = [torch.empty(batch, dtype=dtype) for dtype in _DTYPES]
+    y, x, positive, valid, area, score = [prob.new_empty(batch, dtype=dtype) for dtype in _DTYPES]
     bad = cpu.select_click(
         *map(pointer, (values, classes, excluded, seeds, y, x, positive, valid, area, score)),
         *(batch, height, width),

@@ -133,9 +133,10 @@ def _spectral_filter_cpu(
     x: torch.Tensor, weight: torch.Tensor, axes: Sequence[int], path: str = "auto"
 ) -> torch.Tensor:
     kind = arithmetic_type(x)
-    y = torch.empty(x.shape, dtype=kind)
     table = _axis_table(x.shape, weight.shape, tuple(axes))
-    _launch(x.to(kind).contiguous(), y, weight.to(kind).contiguous(), table)
+    values = x.to(kind).contiguous()
+    y = torch.empty_like(values)
+    _launch(values, y, weight.to(kind).contiguous(), table)
     return y.to(x.dtype)
 
 
@@ -144,9 +145,9 @@ def _spectral_filter_backward_cpu(
     grad: torch.Tensor, x: torch.Tensor, weight: torch.Tensor, axes: Sequence[int], path: str = "auto"
 ) -> tuple[torch.Tensor, torch.Tensor]:
     kind = arithmetic_type(x)
-    grad_x, grad_weight = torch.empty(x.shape, dtype=kind), torch.empty(weight.shape, dtype=kind)
     table = _axis_table(x.shape, weight.shape, tuple(axes))
     grad, values, spectrum = (t.to(kind).contiguous() for t in (grad, x, weight))
+    grad_x, grad_weight = torch.empty_like(values), torch.empty_like(spectrum)
     _launch_backward(grad, values, spectrum, grad_x, grad_weight, table)
     return grad_x.to(x.dtype), grad_weight.to(weight.dtype)
 

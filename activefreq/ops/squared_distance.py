@@ -39,7 +39,7 @@ def squared_distance(mask: torch.Tensor) -> torch.Tensor:
 @torch.library.impl(LIBRARY, "squared_distance", "CPU")
 def _squared_distance_cpu(mask: torch.Tensor) -> torch.Tensor:
     pixels = mask.contiguous()
-    squared = torch.empty(mask.shape, dtype=torch.int32)
+    squared = torch.empty_like(pixels, dtype=torch.int32)
     if mask.numel():
         cpu.squared_distance(pointer(pixels), pointer(squared), *mask.shape, torch.get_num_threads())
     return squared

@@ -82,6 +82,62 @@ def resident():
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
+def through_the_dispatcher(name, given):
+    """(callable, arguments) that reach the registered operator."""
+    if name in DIFFERENTIABLE:  # not contiguous: not for the short way
+        return getattr(af.ops, name), turned(given)
+    ((function, args, _),) = registered_calls(name, given)
+    return function, args
+
+
+def turned(value):
+    """Nested arguments with the rows of their matrices apart in memory."""
+    if isinstance(value, torch.Tensor):
+        return value.mT.contiguous().mT if value.dim() >= 2 else value
+    return tuple(turned(item) for item in value) if isinstance(value, tuple) else value
+
+
+def registered_calls(name, given):
+    """What the registered operators get from the public function, caught on the way."""
+    calls = []
+
+    class Caught(torch.utils._python_dispatch.TorchDispatchMode):
+        def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+            if function.namespace == "activefreq":
+                calls.append((function, args, kwargs or {}))
+            return function(*args, **(kwargs or {}))
+
+    with Caught(), torch.no_grad():
+        getattr(af.ops, name)(*given)
+    assert calls, "the call did not reach a registered operator"
+    return calls
+
+
+def results_and_gradients(name, operator, given):
+    """What the operator returns, and gradients of the sum where it has any."""
+    tensors = [t.requires_grad_() for t in tensors_of(given)] if name in DIFFERENTIABLE else []
+    result = operator(*given)
+    if isinstance(result, af.ops.Selection):
+        result = tuple(vars(result).values())
+    outputs = list(result) if isinstance(result, tuple) else [result]
+    ones = [torch.ones_like(t) for t in outputs]
+    return outputs + (list(torch.autograd.grad(outputs, tensors, ones)) if tensors else [])
+
+
+@pytest.mark.parametrize("direct", [True, False], ids=["direct", "dispatched"])
+@pytest.mark.parametrize("name", OPERATORS)
+def test_results_are_where_the_arguments_are(name, direct):
+    """Also where another device is the default; on "meta" there is no memory that a kernel could write."""
+    operator, given = getattr(af.ops, name), arguments(name, 6)
+    if not direct:
+        operator, given = through_the_dispatcher(name, given)
+    expected = results_and_gradients(name, operator, given)
+    with torch.device("meta"):
+        results = results_and_gradients(name, operator, given)
+    assert {t.device.type for t in results} == {"cpu"}
+    torch.testing.assert_close(results, expected, rtol=0, atol=0)
+
+
 CALLS = 1000
 
 
@@ -92,12 +148,12 @@ def test_calls_leave_nothing_behind(name, direct):
     """1000 calls, with gradients where there are any: one lost output of 16 KiB a call would be 16 MiB."""
     side = 64
     given = arguments(name, side)
-    if not direct:  # not contiguous: through the dispatcher
-        given = tuple(t.mT.contiguous().mT if isinstance(t, torch.Tensor) and t.dim() >= 2 else t for t in given)
+    operator = getattr(af.ops, name)
+    if not direct:
+        operator, given = through_the_dispatcher(name, given)
     if name in DIFFERENTIABLE:
         for tensor in tensors_of(given):
             tensor.requires_grad_()
-    operator = getattr(af.ops, name)
 
     def call():
         result = operator(*given)
@@ -118,20 +174,8 @@ def test_calls_leave_nothing_behind(name, direct):
 
 @pytest.mark.parametrize("name", OPERATORS)
 def test_small_sizes_do_not_fail_the_schema(name):
-    """What the registered operator gets from the public function, caught on its way, through every check."""
-    packets = []
-
-    class Caught(torch.utils._python_dispatch.TorchDispatchMode):
-        def __torch_dispatch__(self, function, types, args=(), kwargs=None):
-            if function.namespace == "activefreq":
-                packets.append((function, args, kwargs or {}))
-            return function(*args, **(kwargs or {}))
-
-    given = arguments(name, 6)
-    with Caught(), torch.no_grad():
-        getattr(af.ops, name)(*given)
-    assert packets, "the call did not reach a registered operator"
-    for function, args, kwargs in packets:
+    """What the registered operators get from the public function, through every check."""
+    for function, args, kwargs in registered_calls(name, arguments(name, 6)):
         torch.library.opcheck(function, args, kwargs)
         if name in DIFFERENTIABLE:
             recording = tuple(
