@@ -84,9 +84,12 @@ def forward_mode() -> bool:
 
 
 def records(*tensors: torch.Tensor | None) -> bool:
-    """Whether autograd wants the gradient of one of these."""
+    """Whether autograd wants the gradient of one of these; not where one is no tensor, which the checks then refuse."""
     if _grad_enabled():
-        for tensor in tensors:
-            if tensor is not None and tensor.requires_grad:
-                return True
+        try:
+            for tensor in tensors:
+                if tensor is not None and tensor.requires_grad:
+                    return True
+        except AttributeError:
+            return False
     return False

@@ -29,12 +29,16 @@ def click_maps(clicks: torch.Tensor, size: tuple[int, int], radius: float = 5.0)
         Not differentiable. No host synchronisation on CUDA.
 
     Raises:
+        TypeError: `clicks` is not a tensor.
         ValueError: wrong shape, a negative size, or a radius that is negative or not finite.
 
     Source: the disk encoding of click-based networks since RITM (Sofiiuk et al. 2021), radius 5.
     """
     height, width = size
-    if not (clicks.dim() == 3 and clicks.shape[2] == 3 and height >= 0 and width >= 0 and 0 <= radius < math.inf):
+    if not (
+        isinstance(clicks, torch.Tensor)
+        and (clicks.dim() == 3 and clicks.shape[2] == 3 and height >= 0 and width >= 0 and 0 <= radius < math.inf)
+    ):
         _refuse(clicks, height, width, radius)
     if runs_past_dispatcher(clicks) and not clicks.is_complex():
         return _click_maps_cpu(clicks, height, width, radius)

@@ -117,7 +117,7 @@ _known_shapes = functools.lru_cache(maxsize=256)(_weight_shapes)  # the same lay
 
 
 def _fit(
-    x: torch.Tensor,
+    x: torch.Tensor | None,
     conv_weight: torch.Tensor | None,
     conv_bias: torch.Tensor | None,
     weight_hw: torch.Tensor | None,
@@ -125,7 +125,7 @@ def _fit(
     weight_wc: torch.Tensor | None,
 ) -> bool:
     """Whether x is not empty and all shapes are right: the quick form of `_check`, which says what is wrong."""
-    expected = _known_shapes(x.shape)
+    expected = () if x is None else _known_shapes(x.shape)
     if not expected or conv_weight is None or conv_weight.shape != expected[0]:
         return False
     return (

@@ -130,6 +130,8 @@ def _check_spectrum(spectrum: torch.Tensor, size: Sequence[int], gate: torch.Ten
             f"got {shape}"
         )
     if gate is not None:
+        if not isinstance(gate, torch.Tensor):
+            raise TypeError(f"irfft2: gate must be a tensor, got {type(gate).__name__}")
         require(gate.shape == spectrum.shape, f"irfft2: gate must have the shape of spectrum {shape}, "
                 f"got {tuple(gate.shape)}")  # fmt: skip
         fitting = (spectrum.dtype, _SPECTRA[spectrum.dtype])

@@ -65,7 +65,7 @@ def spectral_filter(
 
     Source: GFNet (Rao et al. 2021), MEW-UNet (Ruan et al. 2022).
     """
-    if path == "auto" and isinstance(weight, torch.Tensor) and runs_directly(x, weight):
+    if path == "auto" and x is not None and weight is not None and runs_directly(x, weight):
         table = _axis_table(x.shape, weight.shape, tuple(axes))
         if not records(x, weight):
             y = torch.empty_like(x)

@@ -82,6 +82,32 @@ def resident():
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
+def with_one_replaced(value, replace):
+    """Nested arguments, once for each tensor in them, with that tensor replaced."""
+    if isinstance(value, torch.Tensor):
+        yield replace(value)
+    elif isinstance(value, tuple):
+        for i, item in enumerate(value):
+            yield from ((*value[:i], other, *value[i + 1 :]) for other in with_one_replaced(item, replace))
+
+
+OPTIONAL = {"freq_mix": 4, "irfft2": 1}  # arguments at the end of those of `arguments` that may be None
+
+
+@pytest.mark.parametrize("gradients", [True, False])
+@pytest.mark.parametrize(
+    "replace", [torch.Tensor.tolist, torch.Tensor.numpy, lambda t: None], ids=["list", "array", "none"]
+)
+@pytest.mark.parametrize("name", OPERATORS)
+def test_tensors_are_asked_for(name, replace, gradients):
+    replaced = list(with_one_replaced(arguments(name, 6), replace))
+    if replace(torch.zeros(1)) is None:
+        replaced = replaced[: len(replaced) - OPTIONAL.get(name, 0)]
+    for given in replaced:
+        with pytest.raises(TypeError, match=f"{name}: .* must be a.* tensor, got "), torch.set_grad_enabled(gradients):
+            getattr(af.ops, name)(*given)
+
+
 def through_the_dispatcher(name, given):
     """(callable, arguments) that reach the registered operator."""
     if name in DIFFERENTIABLE:  # not contiguous: not for the short way
