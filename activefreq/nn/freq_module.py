@@ -141,7 +141,9 @@ class FreqModule(nn.Module):
         """The spectra at a resolution: {"hw": (C/4, H, W//2+1, 2), "hc": (C/4, H//2+1, 2), "wc": (C/4, W//2+1, 2)}.
 
         Without gradients (eval under `no_grad` or `inference_mode`) they are prepared once and kept until a
-        parameter changes or moves.
+        parameter changes or moves. On the CPU any change counts. On a GPU, where values cannot be compared without
+        waiting, writes into `parameter.data` and steps of fused optimisers are seen only after a forward pass with
+        gradients; `parameter.copy_` under `no_grad`, other optimisers and `load_state_dict` are seen at once.
         """
         return self._prepared.get(height, width, self.spectra.parameters(), self._resampled)
 

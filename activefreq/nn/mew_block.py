@@ -25,7 +25,8 @@ class MultiAxisExternalWeights(nn.Module):
     spectrum is a small learnable one, interpolated to the frequencies of x (linearly, first on first and last on
     last) and sent through three inverted depth-wise convolutions, real and imaginary part as a batch of two.
 
-    Without gradients the spectra are made once per resolution and kept until a parameter changes.
+    Without gradients the spectra are made once per resolution and kept until a parameter changes, which is seen
+    as in `FreqModule.spectra_for`.
 
     Args:
         channels: C, a multiple of 16 (four quarters, four groups in each norm).

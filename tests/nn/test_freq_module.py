@@ -104,25 +104,80 @@ def test_prepared_spectra_are_kept_and_renewed():
     assert module.spectra_for(9, 9)["hw"].requires_grad  # with gradients nothing kept is used
 
 
-@pytest.mark.parametrize("change", ["fused", "data"])
-def test_changes_without_a_version_renew_the_spectra(change):
+def step(module, **options):
+    optimizer = torch.optim.AdamW(module.parameters(), lr=0.5, **options)
+    for parameter in module.parameters():
+        parameter.grad = torch.randn_like(parameter)
+    optimizer.step()
+
+
+def assigned(module, change):
+    for parameter in module.parameters():
+        parameter.data = change(parameter.data)
+
+
+def written(module, change):
+    for parameter in module.parameters():
+        parameter.data.copy_(change(parameter.data))
+
+
+def copied(module):
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.copy_(torch.randn_like(parameter))
+
+
+def one_number_more(module):
+    """A change that the sum of the float32 values would lose."""
+    weight = module.spectra["hw"].weight.data.view(-1)
+    weight[0] = torch.nextafter(weight[0], torch.tensor(torch.inf))
+
+
+def other(weight="generated"):
+    return af.FreqModule(8, (6, 6), weight=weight).state_dict()
+
+
+CHANGES = {
+    "fused step": lambda module: step(module, fused=True),
+    "plain step": step,
+    "to float64": lambda module: module.double(),
+    "copy_": copied,
+    "data assigned": lambda module: assigned(module, lambda t: 1.5 * t),
+    "data assigned, turned": lambda module: assigned(module, lambda t: t.flip(0)),
+    "data written": lambda module: written(module, lambda t: 1.5 * t),
+    "data written, same sum": lambda module: written(module, lambda t: t.flip(0)),
+    "data written, one bit": one_number_more,
+    "state": lambda module: module.load_state_dict(other(module.weight)),
+    "state assigned": lambda module: module.load_state_dict(other(module.weight), assign=True),
+}
+
+
+@pytest.mark.parametrize("weight", ["full", "generated"])
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_every_change_renews_the_spectra(change, weight):
+    torch.manual_seed(0)
+    module = af.FreqModule(8, (6, 6), weight=weight).eval()
+    with torch.no_grad():
+        before = {size: module.spectra_for(size, size) for size in (7, 9)}
+        change(module)
+        fresh = copy.deepcopy(module)
+        for size, kept in before.items():
+            spectra, expected = module.spectra_for(size, size), fresh.spectra_for(size, size)
+            assert spectra["hw"] is not kept["hw"]
+            assert all(torch.equal(spectra[pair], expected[pair]) for pair in af.nn.AXIS_PAIRS)
+            assert module.spectra_for(size, size)["hw"] is spectra["hw"]
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_a_compiled_module_follows_every_change(change):
+    torch.manual_seed(0)
     module = af.FreqModule(8, (6, 6), weight="generated").eval()
+    compiled = torch.compile(module, backend="eager")
     x = torch.randn(1, 8, 9, 9)
     with torch.no_grad():
-        module(x)
-    if change == "fused":
-        optimizer = torch.optim.AdamW(module.parameters(), lr=0.5, fused=True)
-        for parameter in module.parameters():
-            parameter.grad = torch.randn_like(parameter)
-        optimizer.step()
-    else:
-        for parameter in module.parameters():
-            parameter.data.mul_(1.5)
-    expected = module(x)
-    fresh = copy.deepcopy(module)
-    with torch.no_grad():
-        torch.testing.assert_close(module(x), expected, rtol=0, atol=1e-6)
-        torch.testing.assert_close(fresh(x), expected, rtol=0, atol=1e-6)
+        torch.testing.assert_close(compiled(x), module(x), rtol=0, atol=1e-6)
+        change(module)
+        torch.testing.assert_close(compiled(x), copy.deepcopy(module)(x), rtol=0, atol=1e-6)
 
 
 def test_few_sizes_are_kept():
