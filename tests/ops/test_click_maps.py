@@ -24,6 +24,15 @@ def test_equals_reference(size, radius, fractional, instruction_set):
     torch.testing.assert_close(maps, af.reference.click_maps(clicks, size, radius), rtol=0, atol=0)
 
 
+def test_threads_do_not_change_a_bit(restore_threads, instruction_set):
+    size = (170, 191)  # work for each thread, csrc/cpu/parallel.h
+    clicks = random_clicks(torch.Generator().manual_seed(4), 13, 20, size, fractional=True)
+    expected = af.ops.click_maps(clicks, size)
+    for threads in (2, 3):
+        torch.set_num_threads(threads)
+        assert torch.equal(af.ops.click_maps(clicks, size), expected), threads
+
+
 def test_one_disk_by_hand():
     clicks = torch.tensor([[[1, 2, 1], [0, 0, -1]], [[0, 0, 0], [2, 4, 1]]])
     maps = af.ops.click_maps(clicks, (3, 5), 1.0).to(torch.int)

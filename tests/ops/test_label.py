@@ -35,6 +35,16 @@ def test_same_partition_as_scipy(kind, connectivity):
         assert first == sorted(first)
 
 
+@pytest.mark.parametrize("connectivity", [4, 8])
+def test_threads_do_not_change_a_bit(connectivity, restore_threads, instruction_set):
+    mask = torch.cat([masks(kind, 1, 170, 191, 6) for kind in KINDS])  # work for each thread, csrc/cpu/parallel.h
+    expected = af.ops.label(mask, connectivity)
+    for threads in (2, 3):
+        torch.set_num_threads(threads)
+        for ours, theirs in zip(af.ops.label(mask, connectivity), expected, strict=True):
+            assert torch.equal(ours, theirs), threads
+
+
 def test_by_hand():
     mask = torch.tensor([[[0, 1, 0, 1], [1, 0, 0, 1], [0, 0, 1, 0]], [[0] * 4] * 3], dtype=torch.bool)
     labels, counts = af.ops.label(mask, 4)

@@ -43,13 +43,8 @@ def test_equals_reference(kind, rule):
 @pytest.mark.parametrize("kind", ["smooth", "noise", "blob", "dense", "spiral"])
 def test_instruction_sets_agree(kind, instruction_set):
     prob, target = scene(kind, 2, 75, 141, seed=11)
-    for rule in (
-        {"reading": "literal"},
-        {"strategy": "entropy"},
-        {"strategy": "largest"},
-        {"placement": "distance_entropy"},
-    ):
-        assert_equals_reference(prob, target, None, 5, **rule)
+    for rule in RULES:
+        assert_equals_reference(prob, target, None, 5, rule, **rule)
 
 
 @pytest.mark.parametrize("rule", RULES[::4], ids=str)

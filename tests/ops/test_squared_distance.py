@@ -60,6 +60,14 @@ def test_far_pixels_in_runs_that_change_from_row_to_row(instruction_set):
         assert torch.equal(af.ops.squared_distance(image), expected)
 
 
+def test_threads_do_not_change_a_bit(restore_threads, instruction_set):
+    mask = torch.cat([masks(kind, 1, 170, 191, 6) for kind in KINDS])  # work for each thread, csrc/cpu/parallel.h
+    expected = af.ops.squared_distance(mask)
+    for threads in (2, 3):
+        torch.set_num_threads(threads)
+        assert torch.equal(af.ops.squared_distance(mask), expected), threads
+
+
 def test_any_layout_and_empty_input():
     mask = masks("dense", 2, 40, 90, 1)
     expected = af.ops.squared_distance(mask)
