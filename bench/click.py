@@ -2,7 +2,7 @@
 
 A click on a batch of images is: draw the click maps, run the network (its encoder and its frequency modules are shown
 apart), find and score the error regions, and choose the pixel. Each stage is timed as it runs in an evaluation, with
-its output allocated. Rows without an alternative are there for their share of the click.
+its output allocated. The encoder is the same code for both, and is there for its share of the click.
 """
 
 from __future__ import annotations
@@ -26,11 +26,14 @@ from activefreq import _cpu
 from activefreq.models import FreqFormer
 from activefreq.models.network_input import CLICK_RADIUS
 from activefreq.nn import FreqModule
+from bench.click_maps import random_clicks, with_cv2
+from bench.freq_mix import CANDIDATES
 from bench.label import labellings
 from bench.measure import Summary, copies_beyond_cache, interleaved, ratio, summarise, write_json
 from bench.race import finalists
 from bench.scenes import scene
 from bench.select_click_peers import pipelines
+from bench.squared_distance import transforms
 
 Call = Callable[[], object]
 Made = dict[str, Call]
@@ -43,10 +46,12 @@ class Stage:
     name: str
     make: Callable[[], Made]  # "ours" and its alternatives by name, over an input of their own
     size: int  # bytes of that input: how many of them a cold cache takes
+    caches: tuple[str, ...] = ("warm", "cold")
+    note: str = ""  # in place of an alternative's name, where there is none
 
 
 def network_stages(size: int, batch: int) -> Iterator[Stage]:
-    """Encoder, frequency modules, and the whole forward pass; the alternative computes the filters in eager torch."""
+    """Encoder, frequency modules, and the whole forward pass; the alternatives compute the filters in eager torch."""
     network = FreqFormer(input_size=size).eval()
     modules = [module for module in network.modules() if isinstance(module, FreqModule)]
     shapes = [(batch, module.channels, *module.size) for module in modules]
@@ -58,12 +63,16 @@ def network_stages(size: int, batch: int) -> Iterator[Stage]:
 
         return run
 
-    def eager(call: Call) -> Call:
-        def run() -> object:
-            with mock.patch.object(af.ops, "freq_mix", af.reference.freq_mix):
-                return call()
+    def both(call: Call) -> Made:
+        def eager(function: Callable[..., torch.Tensor]) -> Call:
+            def run() -> object:
+                with mock.patch.object(af.ops, "freq_mix", function):
+                    return call()
 
-        return without_gradient(run)
+            return without_gradient(run)
+
+        alternatives = {f"eager, {name}": eager(function) for name, function in CANDIDATES.items() if name != "ours"}
+        return {"ours": without_gradient(call), **alternatives}
 
     def encode() -> Made:
         x = torch.rand(batch, 6, size, size)
@@ -75,45 +84,43 @@ def network_stages(size: int, batch: int) -> Iterator[Stage]:
         def call() -> object:
             return [module(part) for module, part in zip(modules, maps, strict=True)]
 
-        return {"ours": without_gradient(call), "eager torch": eager(call)}
+        return both(call)
 
     def forward() -> Made:
         x = torch.rand(batch, 6, size, size)
-        return {"ours": without_gradient(lambda: network(x)), "eager filters": eager(lambda: network(x))}
+        return both(lambda: network(x))
 
     pixels = batch * size * size
-    yield Stage("encoder", encode, 24 * pixels)
+    yield Stage("encoder", encode, 24 * pixels, note="transformers, both")
     yield Stage("frequency modules", filters, sum(4 * math.prod(shape) for shape in shapes))
     yield Stage("whole forward pass", forward, 24 * pixels)
 
 
 def drawing_stage(size: int, batch: int, clicks: int = 10) -> Stage:
-    """Click maps, against cv2.circle per click (which fills slightly other disks: pixels are not compared)."""
-    generator = torch.Generator().manual_seed(0)
+    """Click maps, against cv2.circle per click (which fills slightly other disks: pixels are not compared).
+
+    There is no cold row: the input is a few hundred bytes and what takes time is writing the output, made anew anyway.
+    """
+    radius = int(CLICK_RADIUS)
 
     def make() -> Made:
-        places = torch.randint(0, size, (batch, clicks, 2), generator=generator)
-        labels = torch.randint(0, 2, (batch, clicks, 1), generator=generator)
-        points = torch.cat([places, labels], dim=-1)
-
-        def with_cv2() -> object:
-            maps = np.zeros((batch, 2, size, size), np.float32)
-            for image, rows in zip(maps, points.tolist(), strict=True):
-                for y, x, label in rows:
-                    cv2.circle(image[1 - label], (x, y), int(CLICK_RADIUS), 1.0, -1)
-            return torch.from_numpy(maps)
-
+        points = random_clicks(batch, clicks, size)
         return {
-            "ours": lambda: af.ops.click_maps(points, (size, size), CLICK_RADIUS),
-            "plain torch": lambda: af.reference.click_maps(points, (size, size), CLICK_RADIUS),
-            "cv2": with_cv2,
+            "ours": lambda: af.ops.click_maps(points, (size, size), radius),
+            "plain torch": lambda: af.reference.click_maps(points, (size, size), radius),
+            "cv2": lambda: with_cv2(points, size, radius),
         }
 
-    return Stage("drawing clicks", make, batch * 2 * size * size * 4)
+    return Stage("drawing clicks", make, batch * clicks * 24, caches=("warm",))
 
 
 def selection_stages(size: int, batch: int) -> Iterator[Stage]:
-    """Labelling, distance, and the whole selection with the paper's score, on realistic error masks."""
+    """Labelling, statistics, distance, and the whole selection with the paper's score, on realistic error masks.
+
+    Our statistics are gathered while regions are found, and no call of ours ends there. So for labelling and statistics
+    ours is the whole selection, distance and pixel included, and the alternatives do their part alone: the ratio is a
+    lower bound.
+    """
     prob, target = scene("realistic", batch, size)
 
     def labelling() -> Made:
@@ -124,26 +131,27 @@ def selection_stages(size: int, batch: int) -> Iterator[Stage]:
 
     def distance() -> Made:
         wrong = ((prob > 0.5) != target).copy()
-        images, mask = list(wrong.view(np.uint8)), torch.from_numpy(wrong)
+        wide, mask = list(np.pad(wrong, ((0, 0), (1, 1), (1, 1))).view(np.uint8)), torch.from_numpy(wrong)
+        peers = {name: _each(function, wide) for name, function in transforms().items()}
+        return {"ours": lambda: af.ops.squared_distance(mask), **peers}
 
-        def with_cv2(image: np.ndarray) -> object:
-            return cv2.distanceTransform(np.pad(image, 1), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-
-        return {"ours": lambda: af.ops.squared_distance(mask), "cv2": _each(with_cv2, images)}
-
-    def selection() -> Made:
+    def selection(functions: dict[str, Callable[..., object]]) -> Made:
         own_prob, own_target = prob.copy(), target.copy()
         tensors = torch.from_numpy(own_prob), torch.from_numpy(own_target.astype(np.int8))
 
-        def peer(click: Callable[..., object]) -> Call:
-            return lambda: [click(*image) for image in zip(own_prob, own_target, strict=True)]
+        def peer(function: Callable[..., object]) -> Call:
+            return lambda: [function(*image) for image in zip(own_prob, own_target, strict=True)]
 
-        peers = {pipeline.name: peer(pipeline.click) for pipeline in pipelines("literal")}
+        peers = {name: peer(function) for name, function in functions.items()}
         return {"ours": lambda: af.ops.select_click(*tensors, reading="literal"), **peers}
 
+    choices = pipelines("literal")
+    statistics = {f"{one.names[0]} + {one.names[1]}": one.regions for one in choices}
+    clicks = {one.name: one.click for one in choices}
     yield Stage("labelling", labelling, target.size)
+    yield Stage("labelling and statistics (ours: selection)", lambda: selection(statistics), 5 * target.size)
     yield Stage("distance transform", distance, target.size)
-    yield Stage("selection (regions, scores, pixel)", selection, 5 * target.size)
+    yield Stage("selection (regions, scores, pixel)", lambda: selection(clicks), 5 * target.size)
 
 
 def _each(function: Callable[[np.ndarray], object], images: list[np.ndarray]) -> Call:
@@ -162,6 +170,8 @@ def measure(stage: Stage, batch: int, cold: bool, seconds: float) -> dict[str, A
     times = interleaved({name: caller(name) for name in chosen}, made, seconds)
     scaled = {name: [1e3 * value / batch for value in values] for name, values in times.items()}
     row: dict[str, Any] = {"stage": stage.name, "cache": "cold" if cold else "warm", "ours": summarise(scaled["ours"])}
+    if stage.note:
+        row["name"] = stage.note
     if len(chosen) > 1:
         best = min(chosen[1:], key=lambda name: summarise(scaled[name]).median)
         row |= {"alternative": summarise(scaled[best]), "name": best, "ratio": ratio(scaled[best], scaled["ours"])}
@@ -169,9 +179,9 @@ def measure(stage: Stage, batch: int, cold: bool, seconds: float) -> dict[str, A
 
 
 def run(size: int, batch: int, seconds: float) -> list[dict[str, Any]]:
-    """Every stage, warm and cold."""
+    """Every stage, warm and, where it reads much, cold."""
     stages = [drawing_stage(size, batch), *network_stages(size, batch), *selection_stages(size, batch)]
-    return [measure(stage, batch, cold, seconds) for stage in stages for cold in (False, True)]
+    return [measure(stage, batch, cache == "cold", seconds) for stage in stages for cache in stage.caches]
 
 
 def show(rows: list[dict[str, Any]], size: int, batch: int) -> None:

@@ -21,12 +21,12 @@ def random_clicks(batch: int, count: int, size: int) -> torch.Tensor:
     return torch.cat([places, torch.randint(0, 2, (batch, count, 1), generator=generator)], dim=-1)
 
 
-def with_cv2(points: torch.Tensor, size: int) -> torch.Tensor:
+def with_cv2(points: torch.Tensor, size: int, radius: int = RADIUS) -> torch.Tensor:
     """Filled circles, image by image; cv2 fills slightly other disks, so pixels are not compared."""
     maps = np.zeros((len(points), 2, size, size), np.float32)
     for image, clicks in zip(maps, points.tolist(), strict=True):
         for y, x, label in clicks:
-            cv2.circle(image[1 - label], (x, y), RADIUS, 1.0, -1)
+            cv2.circle(image[1 - label], (x, y), radius, 1.0, -1)
     return torch.from_numpy(maps)
 
 

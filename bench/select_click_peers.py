@@ -160,14 +160,24 @@ class Pipeline:
     scores: Scores
     distance: Callable[[NDArray], NDArray]
 
-    def click(self, prob, target):
-        """(y, x, positive) of one image, or None."""
-        predicted, best = prob > 0.5, None
+    @property
+    def names(self):
+        """Of labelling, reduction and transform."""
+        return self.name.split(" + ")
+
+    def regions(self, prob, target):
+        """Labels, boxes and scores by error class (True: missed object), of the classes that have regions."""
+        predicted, found = prob > 0.5, []
         for positive, mask in ((True, target & ~predicted), (False, predicted & ~target)):
             labels, count, areas, boxes = self.label(mask)
-            if count <= 1:
-                continue
-            scores = self.scores(prob, labels, count, areas, boxes, positive)
+            if count > 1:
+                found.append((positive, labels, boxes, self.scores(prob, labels, count, areas, boxes, positive)))
+        return found
+
+    def click(self, prob, target):
+        """(y, x, positive) of one image, or None."""
+        best = None
+        for positive, labels, boxes, scores in self.regions(prob, target):
             region = 1 + int(np.argmax(scores[1:]))
             if best is None or scores[region] > best[0]:
                 best = scores[region], positive, labels, region, boxes[region]

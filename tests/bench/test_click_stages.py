@@ -13,6 +13,7 @@ STAGES = [
     "frequency modules",
     "whole forward pass",
     "labelling",
+    "labelling and statistics (ours: selection)",
     "distance transform",
     "selection (regions, scores, pixel)",
 ]
@@ -34,11 +35,11 @@ def test_every_stage_has_a_row(in_checkout, tmp_path, capsys, monkeypatch):
     assert stop.value.code == 0
     record = json.loads((tmp_path / "click.json").read_text())
     assert [(row["stage"], row["cache"]) for row in record["rows"]] == [
-        (s, c) for s in STAGES for c in ("warm", "cold")
+        (s, c) for s in STAGES for c in (("warm",) if s == "drawing clicks" else ("warm", "cold"))
     ]
     for row in record["rows"]:
         assert row["ours"]["minimum"] > 0
-        assert row["stage"] == "encoder" or row["ratio"]["median"] > 0
+        assert row["name"] == "transformers, both" if row["stage"] == "encoder" else row["ratio"]["median"] > 0
     assert record["machine"]["torch"] == torch.__version__
     assert "best alternative" in capsys.readouterr().out
 
@@ -49,8 +50,16 @@ def test_alternatives_agree_with_ours(in_checkout):
 
     torch.manual_seed(0)
     stages = {stage.name: stage.make() for stage in [*network_stages(64, 2), *selection_stages(64, 2)]}
-    forward = stages["whole forward pass"]
-    torch.testing.assert_close(forward["ours"](), forward["eager filters"](), rtol=1e-4, atol=1e-4)
+    for name in ("frequency modules", "whole forward pass"):
+        calls = stages[name]
+        assert set(calls) == {"ours", "eager, definition", "eager, rfft2"}
+        for alternative in calls:
+            torch.testing.assert_close(calls[alternative](), calls["ours"](), rtol=1e-4, atol=1e-4)
+    distance = stages["distance transform"]
+    squared = distance["ours"]().float()
+    for name in distance.keys() - {"ours"}:
+        far = torch.stack([torch.from_numpy(image[1:-1, 1:-1].copy()).float() for image in distance[name]()])
+        torch.testing.assert_close(far if name == "edt" else far.square(), squared, rtol=1e-4, atol=1e-4)
     click = stages["selection (regions, scores, pixel)"]
     ours = click["ours"]()
     ours_yx = list(zip(ours.y.tolist(), ours.x.tolist(), strict=True))
