@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime
 import functools
+import importlib.metadata
 import itertools
 import json
 import os
@@ -39,6 +40,18 @@ __all__ = [
 _TURN = 0.02  # seconds
 _SETTLING_BLOCK = 31 << 20  # bytes: the most by which glibc's limits grow
 _BEYOND_CACHE = 128 << 20  # bytes: several times a last-level cache
+_PACKAGES = (
+    "numpy",
+    "scipy",
+    "opencv-python-headless",
+    "opencv-python",
+    "connected-components-3d",
+    "edt",
+    "scikit-image",
+    "pytorch-wavelets",
+    "ptwt",
+    "transformers",
+)  # what alternatives are made of, beside torch
 Input = TypeVar("Input")
 
 
@@ -139,6 +152,7 @@ def machine() -> dict[str, Any]:
         "system": platform.platform(),
         "python": platform.python_version(),
         "torch": torch.__version__,
+        "versions": _versions(),
         "activefreq": af.__version__,
         "commit": _commit(),
         "time": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -156,6 +170,17 @@ def _plain(value: object) -> object:
     if isinstance(value, Summary):
         return asdict(value)
     raise TypeError(f"write_json: cannot store {type(value).__name__}")
+
+
+def _versions() -> dict[str, str]:
+    """Of the alternatives' packages, those that are installed."""
+    found = {}
+    for name in _PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
 
 
 def _processor() -> str:
