@@ -11,14 +11,15 @@ __all__ = [
     "RESULTS",
     "band_split",
     "click",
+    "footnote",
+    "footnotes",
     "haar",
-    "instruction_sets",
     "markdown",
     "operators",
     "overhead",
     "profile",
-    "region_operators",
     "roi_align",
+    "spread",
     "stored",
     "threads",
     "training_epoch",
@@ -26,14 +27,6 @@ __all__ = [
 
 RESULTS = Path(__file__).parent / "results"
 
-REGION_BARS = {
-    ("realistic", 224): 10.0,
-    ("realistic", 448): 15.0,
-    ("realistic", 1024): 22.0,
-    ("blob", 224): 11.0,
-    ("blob", 448): 12.0,
-    ("blob", 1024): 14.0,
-}
 FILTER_BARS = {
     ("avx512", "forward, warm"): (9.0, 4.0),
     ("avx512", "forward, cold"): (5.0, 3.0),
@@ -58,14 +51,30 @@ def stored(name: str) -> Any:
 def footnote(record: dict[str, Any]) -> str:
     """Where and with what a record was made."""
     machine = record["machine"]
+    return f"\n\n{_made_with(machine)}, {_made_when(machine)}."
+
+
+def footnotes(*names: str) -> str:
+    """`footnote` of a table whose rows come from several records, by name."""
+    machines = {name: stored(name)["machine"] for name in names}
+    shared = {_made_with(machine) for machine in machines.values()}
+    if len(shared) > 1:
+        return "\n\n" + " ".join(f"{name}: {footnote(stored(name)).strip()}" for name in names)
+    each = "; ".join(f"{name}: {_made_when(machine)}" for name, machine in machines.items())
+    return f"\n\n{shared.pop()}. {each}."
+
+
+def _made_with(machine: dict[str, Any]) -> str:
     threads = f"{machine['threads']} thread" + ("s" if machine["threads"] > 1 else "")
-    return (
-        f"\n\n{machine['processor']}, {threads}, torch {machine['torch']}, "
-        f"commit {machine['commit']}, {machine['time'][:10]}, load average {machine['load_average']:.1f}."
-    )
+    return f"{machine['processor']}, {threads}, torch {machine['torch']}"
 
 
-def _spread(summary: dict[str, Any]) -> str:
+def _made_when(machine: dict[str, Any]) -> str:
+    return f"commit {machine['commit']}, {machine['time'][:10]}, load average {machine['load_average']:.1f}"
+
+
+def spread(summary: dict[str, Any]) -> str:
+    """Median and quartiles."""
     return f"{summary['median']:.2f} ({summary['low']:.2f} to {summary['high']:.2f})"
 
 
@@ -82,7 +91,7 @@ def click() -> str:
                 f"{row['ours']['median']:.3f}",
                 f"{other['median']:.3f}" if other else "",
                 row.get("name", ""),
-                _spread(row["ratio"]) if other else "",
+                spread(row["ratio"]) if other else "",
             ]
         )
     header = ["stage", "cache", "ours, ms", "alternative, ms", "which", "ratio (quartiles)"]
@@ -113,41 +122,7 @@ def operators() -> str:
         "least minimum",
         "bar",
     ]
-    return markdown(header, rows) + footnote(stored("freq_mix-avx512"))
-
-
-def region_operators() -> str:
-    """select_click, label and squared_distance against the fastest peer of each cell, by minima and by medians."""
-    rows = []
-    for row in stored("select_click")["rows"]:
-        bar = REGION_BARS.get((row["errors"], row["size"]), 2.5) if row["reading"] == "literal" else None
-        name = f"select_click, {row['reading']}, {row['errors']}, {row['size']}"
-        rows.append([name, *_race(row), f"{bar:g}" if bar else ""])
-    for operator, part, bar in (("label", "mask", 1.0), ("squared_distance", "mask", 3.0)):
-        for row in stored(operator)["rows"]:
-            connectivity = f", {row['connectivity']}-connected" if "connectivity" in row else ""
-            name = f"{operator}{connectivity}, {row[part]}, {row['size']}"
-            rows.append([name, *_race(row), f"{bar:g}"])
-    header = [
-        "operator, masks, size",
-        "ours, ms",
-        "peer, ms",
-        "which",
-        "ratio of minima",
-        "median ratio (quartiles)",
-        "bar",
-    ]
-    return markdown(header, rows) + footnote(stored("select_click"))
-
-
-def _race(row: dict[str, Any]) -> list[str]:
-    return [
-        f"{row['ours']['minimum']:.3f}",
-        f"{row['peer']['minimum']:.3f}",
-        row["fastest_peer"],
-        f"{row['ratio_of_minima']:.1f}",
-        _spread(row["ratio"]),
-    ]
+    return markdown(header, rows) + footnotes("freq_mix-avx512", "freq_mix-avx2")
 
 
 def haar() -> str:
@@ -172,19 +147,6 @@ def _ratios(name: str, *bar: str) -> str:
     return markdown(header, rows) + footnote(record)
 
 
-def instruction_sets() -> str:
-    """select_click by instruction set, the paper's score: medians of the ratio to the fastest peer."""
-    records = {name: stored(f"select_click{name}") for name in ("-baseline", "-avx2", "")}
-    found: dict[str, list[str]] = {}
-    for record in records.values():
-        for row in record["rows"]:
-            if row["reading"] == "literal":
-                found.setdefault(f"{row['errors']}, {row['size']}", []).append(_spread(row["ratio"]))
-    header = ["error masks, size", *(record["summary"]["instruction_set"] for record in records.values())]
-    rows = [[cell, *ratios] for cell, ratios in found.items() if len(ratios) == len(records)]
-    return markdown(header, rows) + footnote(records["-baseline"])
-
-
 def threads() -> str:
     """freq_mix on several threads: the gain, point by point."""
     record = stored("threads")
@@ -194,7 +156,7 @@ def threads() -> str:
             " × ".join(str(n) for n in row["shape"]),
             f"{1e6 * row['one']['median']:.1f}",
             f"{1e6 * row['several']['median']:.1f}",
-            _spread(row["gain"]),
+            spread(row["gain"]),
         ]
         for row in record["rows"]
     ]
@@ -240,7 +202,7 @@ def training_epoch() -> str:
         [
             row["loop"],
             f"{row['epoch_seconds']:.0f}",
-            "" if row["loop"].startswith("plain") else _spread(row["times_faster"]),
+            "" if row["loop"].startswith("plain") else spread(row["times_faster"]),
         ]
         for row in record["rows"]
     ]

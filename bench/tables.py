@@ -12,7 +12,15 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import evaluation_tables, freqmedclip_tables, hfsti_tables, selection_tables, speed_tables
+from bench import (
+    evaluation_tables,
+    freqmedclip_tables,
+    hfsti_tables,
+    layer_tables,
+    region_tables,
+    selection_tables,
+    speed_tables,
+)
 from bench.ablation_tables import ablation
 from bench.disentangled_tables import disentangled, disentangled_cost
 from bench.evaluation_tables import evaluation, model_card
@@ -69,12 +77,15 @@ TABLES: dict[str, Callable[[], str]] = {
     "study-sources": lambda: selection_tables.sources("test"),
     "click": speed_tables.click,
     "operators": speed_tables.operators,
-    "region-operators": speed_tables.region_operators,
+    "region-operators": region_tables.region_operators,
     "haar": speed_tables.haar,
     "band-split": speed_tables.band_split,
     "disentangled": disentangled,
     "disentangled-cost": disentangled_cost,
-    "instruction-sets": speed_tables.instruction_sets,
+    "instruction-sets": region_tables.instruction_sets,
+    "click-maps": region_tables.click_maps,
+    "spectral-filter": layer_tables.spectral_filter,
+    "published-layers": layer_tables.published_layers,
     "profile": speed_tables.profile,
     "threads": speed_tables.threads,
     "overhead": speed_tables.overhead,
