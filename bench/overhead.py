@@ -1,8 +1,9 @@
 """What an operator's call costs beyond its kernel: `python -m bench.overhead [--json FILE]`.
 
-On tensors of 8 × 8. The bare call is what nobody can leave out: allocate the outputs with `torch.empty`, take the
-addresses, call the kernel's binding. The difference is checks and dispatch, with nothing recorded and nothing compiled.
-It may be negative: an operator that allocates with `torch.empty_like` does so faster.
+On tensors of 8 × 8, volumes of 20 × 20 × 8. The bare call is what nobody can leave out: allocate the outputs, those
+that share a shape and type by `torch.empty_like` as the operators do, take the addresses, call the kernel's binding.
+The difference is checks and dispatch, with nothing recorded and nothing compiled. `roi_align` has no way past the
+dispatcher and is here all the same. A difference may be negative: `freq_mix` has its output allocated by its binding.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _CALLS = 200  # a timed unit: one call is shorter than what it takes to read the
 
 
 def operators() -> dict[str, Callable[[], object]]:
-    """One call of each operator that has a direct path."""
+    """One call of each operator."""
     generator = torch.Generator().manual_seed(0)
     x, *weights = make_inputs(1, 8, 8)
     prob = torch.rand(1, 8, 8, generator=generator)
@@ -37,11 +38,20 @@ def operators() -> dict[str, Callable[[], object]]:
     clicks = torch.tensor([[[2.0, 3.0, 1.0]]])
     bands = af.ops.haar_dwt2(x)
     spectrum = weights[2].repeat(4, 1, 1, 1)[None]
+    volume = torch.rand(1, 1, 20, 20, 8, generator=generator)
+    centre, border = af.ops.band_split(volume)
+    half, gate = af.ops.rfft2(x), torch.rand(1, 8, 8, 5, generator=generator)
+    boxes, index = torch.tensor([[1.0, 1.0, 7.0, 7.0]]), torch.zeros(1, dtype=torch.int64)
     return {
         "freq_mix": lambda: af.ops.freq_mix(x, *weights),
         "spectral_filter": lambda: af.ops.spectral_filter(x, spectrum, (2, 3)),
         "haar_dwt2": lambda: af.ops.haar_dwt2(x),
         "haar_idwt2": lambda: af.ops.haar_idwt2(bands, (8, 8)),
+        "rfft2": lambda: af.ops.rfft2(x),
+        "irfft2": lambda: af.ops.irfft2(half, (8, 8), gate),
+        "band_split": lambda: af.ops.band_split(volume),
+        "band_merge": lambda: af.ops.band_merge(centre, border),
+        "roi_align": lambda: af.ops.roi_align(x, boxes, index, (8, 8)),
         "label": lambda: af.ops.label(mask),
         "squared_distance": lambda: af.ops.squared_distance(mask),
         "select_click": lambda: af.ops.select_click(prob, target, seed=seed),
@@ -70,10 +80,17 @@ def bare(name: str, call: Callable[[], object]) -> Callable[[], object]:
     (arguments,) = recorded
     outputs = [tensor for tensor in _tensors(result) if tensor.data_ptr() in arguments]  # kept: the kernel writes there
     addresses = range(sum(isinstance(argument, int) and argument > 1 << 32 for argument in arguments))
+    first, *others = outputs
+    shape, dtype = first.shape, first.dtype
+    alike = [one.shape == shape and one.dtype == dtype for one in others]
 
     def run() -> object:
-        for output in outputs:
-            fresh = torch.empty(output.shape, dtype=output.dtype)
+        fresh = torch.empty(shape, dtype=dtype)
+        for output, same in zip(others, alike, strict=True):
+            if same:
+                torch.empty_like(fresh)
+            else:
+                torch.empty(output.shape, dtype=output.dtype)
         for _ in addresses:
             fresh.data_ptr()
         kernel(*arguments)
