@@ -30,7 +30,7 @@ def test_rows_become_a_table(refinement, tmp_path, monkeypatch, capsys):
     refinement.main([*command, *names, "--resume"])
     assert json.loads(stored.read_text())["rows"] == rows
     monkeypatch.setattr(importlib.import_module("bench.speed_tables"), "RESULTS", tmp_path)
-    table = importlib.import_module("bench.tables").refinement().splitlines()
+    table = importlib.import_module("bench.tables").refinement("refinement-val").splitlines()
     assert [line.split(" | ")[0] for line in table[2:4]] == ["| whole image", "| target crop"]
     assert "±" not in table[2]
     assert "±" in table[3]
