@@ -53,8 +53,9 @@ def check_real_floating(operator: str, **tensors: torch.Tensor) -> None:
         if not tensor.is_floating_point():
             raise TypeError(f"{operator}: {name} must be a real floating tensor, got {tensor.dtype}")
         device = device or tensor.device
-        first = next(iter(tensors))
-        require(tensor.device == device, f"{operator}: {name} must be on {device} like {first}, got {tensor.device}")
+        if tensor.device != device:
+            first = next(iter(tensors))
+            raise ValueError(f"{operator}: {name} must be on {device} like {first}, got {tensor.device}")
 
 
 def arithmetic_type(x: torch.Tensor) -> torch.dtype:

@@ -9,7 +9,7 @@ from typing import Protocol
 import torch
 
 from activefreq.ops._direct import forward_mode, records, runs_directly
-from activefreq.ops._library import LIBRARY, AutogradContext, arithmetic_type, check_real_floating, require
+from activefreq.ops._library import LIBRARY, AutogradContext, arithmetic_type, check_real_floating
 from activefreq.ops._native import ELEMENTS, cpu, cuda, launch_arguments, pointer
 from activefreq.reference.band_split import band_axis, merge_block, split_block
 
@@ -93,7 +93,8 @@ def band_merge(centre: torch.Tensor, border: torch.Tensor, theta: float = 0.1, s
     Source: Fu et al. 2024, section 2.2 and its code.
     """
     check_real_floating("band_merge", border=border, centre=centre)
-    require(border.dim() >= 3, f"band_merge: border must have shape (..., H, W, D), got {tuple(border.shape)}")
+    if border.dim() < 3:
+        raise ValueError(f"band_merge: border must have shape (..., H, W, D), got {tuple(border.shape)}")
     *outer, rows, columns, depth = border.shape
     height, width = _axis("band_merge", "H", rows, theta, shift), _axis("band_merge", "W", columns, theta, shift)
     expected = (*outer, height[0], width[0], depth)
@@ -102,7 +103,8 @@ def band_merge(centre: torch.Tensor, border: torch.Tensor, theta: float = 0.1, s
             f"band_merge: centre must have shape {expected} for a border of {tuple(border.shape)} at theta {theta}, "
             f"got {tuple(centre.shape)}"
         )
-    require(centre.dtype == border.dtype, f"band_merge: centre must be {border.dtype} like border, got {centre.dtype}")
+    if centre.dtype != border.dtype:
+        raise ValueError(f"band_merge: centre must be {border.dtype} like border, got {centre.dtype}")
     merged: torch.Tensor
     if runs_directly(centre, border):
         if not records(centre, border):
@@ -117,7 +119,7 @@ def band_merge(centre: torch.Tensor, border: torch.Tensor, theta: float = 0.1, s
 
 def _axis(operator: str, name: str, size: int, theta: float, shift: bool) -> Axis:
     """(m, f, g) of an axis."""
-    if not 0 < theta < 1:  # not `require`, whose message a compiler would have to trace
+    if not 0 < theta < 1:  # a message made in advance would have to be traced
         raise ValueError(f"{operator}: theta must be in (0, 1), got {theta}")
     axis = band_axis(int(size), theta, shift)  # int: compiled code is for one size
     if not axis[0]:

@@ -15,7 +15,6 @@ from activefreq.ops._library import (
     arithmetic_type,
     check_real_floating,
     refuse_second_derivative,
-    require,
 )
 from activefreq.ops._native import cpu, cuda, launch_arguments, pointer
 from activefreq.reference.rfft2 import irfft2 as reference_irfft2
@@ -66,10 +65,8 @@ def rfft2(x: torch.Tensor, norm: str = "backward") -> torch.Tensor:
         recorded: torch.Tensor = _Rfft2.apply(x, norm)
         return recorded
     check_real_floating("rfft2", x=x)
-    require(
-        x.dim() >= 2 and x.shape[-2] > 0 and x.shape[-1] > 0,
-        f"rfft2: x must have shape (..., H, W) with H, W >= 1, got {tuple(x.shape)}",
-    )
+    if x.dim() < 2 or x.shape[-2] < 1 or x.shape[-1] < 1:
+        raise ValueError(f"rfft2: x must have shape (..., H, W) with H, W >= 1, got {tuple(x.shape)}")
     _check_norm("rfft2", norm)
     if forward_mode():
         return reference_rfft2(x, norm)
@@ -113,7 +110,8 @@ def irfft2(
 
 
 def _check_norm(operator: str, norm: str) -> None:
-    require(norm in _NORMS, f"{operator}: norm must be backward or ortho, got {norm!r}")
+    if norm not in _NORMS:
+        raise ValueError(f"{operator}: norm must be backward or ortho, got {norm!r}")
 
 
 def _check_spectrum(spectrum: torch.Tensor, size: Sequence[int], gate: torch.Tensor | None) -> tuple[int, int]:
@@ -121,7 +119,8 @@ def _check_spectrum(spectrum: torch.Tensor, size: Sequence[int], gate: torch.Ten
     if not isinstance(spectrum, torch.Tensor) or spectrum.dtype not in _SPECTRA:
         got = spectrum.dtype if isinstance(spectrum, torch.Tensor) else type(spectrum).__name__
         raise TypeError(f"irfft2: spectrum must be a complex64 or complex128 tensor, got {got}")
-    require(len(size) == 2, f"irfft2: size must be (H, W), got {tuple(size)}")
+    if len(size) != 2:
+        raise ValueError(f"irfft2: size must be (H, W), got {tuple(size)}")
     height, width = size
     shape = tuple(spectrum.shape)
     if height < 1 or width < 1 or shape[-2:] != (height, width // 2 + 1):
@@ -132,15 +131,13 @@ def _check_spectrum(spectrum: torch.Tensor, size: Sequence[int], gate: torch.Ten
     if gate is not None:
         if not isinstance(gate, torch.Tensor):
             raise TypeError(f"irfft2: gate must be a tensor, got {type(gate).__name__}")
-        require(gate.shape == spectrum.shape, f"irfft2: gate must have the shape of spectrum {shape}, "
-                f"got {tuple(gate.shape)}")  # fmt: skip
+        if gate.shape != spectrum.shape:
+            raise ValueError(f"irfft2: gate must have the shape of spectrum {shape}, got {tuple(gate.shape)}")
         fitting = (spectrum.dtype, _SPECTRA[spectrum.dtype])
         if gate.dtype not in fitting:
             raise TypeError(f"irfft2: gate must be {fitting[0]} or {fitting[1]}, got {gate.dtype}")
-        require(
-            gate.device == spectrum.device,
-            f"irfft2: gate must be on {spectrum.device} like spectrum, got {gate.device}",
-        )
+        if gate.device != spectrum.device:
+            raise ValueError(f"irfft2: gate must be on {spectrum.device} like spectrum, got {gate.device}")
     return height, width
 
 

@@ -7,8 +7,8 @@ from typing import Protocol
 
 import torch
 
-from activefreq.ops._direct import forward_mode
-from activefreq.ops._library import LIBRARY, AutogradContext, arithmetic_type, check_real_floating, check_shape, require
+from activefreq.ops._direct import forward_mode, records, runs_past_dispatcher
+from activefreq.ops._library import LIBRARY, AutogradContext, arithmetic_type, check_real_floating, check_shape
 from activefreq.ops._native import cpu, cuda, launch_arguments, pointer
 from activefreq.reference.roi_align import roi_align as reference
 
@@ -54,6 +54,9 @@ def roi_align(
     Source: RoIAlign, He et al. 2017, "aligned" (half a pixel off the first version), as in the paper, section 3.3.
     """
     height, width = _check(features, boxes, index, size, samples)
+    if runs_past_dispatcher(features, boxes, index) and not records(features, boxes):
+        computed: torch.Tensor = _roi_align(features, boxes, index, height, width, samples)
+        return computed
     if forward_mode():
         return reference(features, boxes, index, (height, width), samples)
     crops: torch.Tensor = torch.ops.activefreq.roi_align(features, boxes, index, height, width, samples)
@@ -67,24 +70,25 @@ def _check(
     check_shape("roi_align", "features", features, ("B", "C", "H", "W"))
     check_shape("roi_align", "boxes", boxes, ("N", "4"))
     check_shape("roi_align", "index", index, ("N",))
-    require(boxes.shape[1] == 4, f"roi_align: boxes must have shape (N, 4), got {tuple(boxes.shape)}")
+    if boxes.shape[1] != 4:
+        raise ValueError(f"roi_align: boxes must have shape (N, 4), got {tuple(boxes.shape)}")
     if boxes.is_complex():
         raise TypeError(f"roi_align: boxes must be real, got {boxes.dtype}")
     if index.is_floating_point() or index.is_complex() or index.dtype == torch.bool:
         raise TypeError(f"roi_align: index must be of integers, got {index.dtype}")
     count = boxes.shape[0]
-    require(
-        index.shape[0] == count, f"roi_align: index must have shape ({count},) like boxes, got {tuple(index.shape)}"
-    )
+    if index.shape[0] != count:
+        raise ValueError(f"roi_align: index must have shape ({count},) like boxes, got {tuple(index.shape)}")
     for name, tensor in (("boxes", boxes), ("index", index)):
-        require(
-            tensor.device == features.device,
-            f"roi_align: {name} must be on {features.device} like features, got {tensor.device}",
-        )
-    require(len(size) == 2, f"roi_align: size must be (h, w), got {tuple(size)}")
+        if tensor.device != features.device:
+            raise ValueError(f"roi_align: {name} must be on {features.device} like features, got {tensor.device}")
+    if len(size) != 2:
+        raise ValueError(f"roi_align: size must be (h, w), got {tuple(size)}")
     height, width = size
-    require(height >= 1 and width >= 1, f"roi_align: size must be at least (1, 1), got {(height, width)}")
-    require(samples >= 1, f"roi_align: samples must be at least 1, got {samples}")
+    if height < 1 or width < 1:
+        raise ValueError(f"roi_align: size must be at least (1, 1), got {(height, width)}")
+    if samples < 1:
+        raise ValueError(f"roi_align: samples must be at least 1, got {samples}")
     return height, width
 
 
@@ -106,7 +110,8 @@ def _roi_align(
     batch = features.shape[0]
     if index.numel() and not index.is_cuda:  # a GPU would have to be waited for
         low, high = (int(bound) for bound in index.aminmax())
-        require(low >= 0 and high < batch, f"roi_align: index must lie in [0, {batch}), got {low} to {high}")
+        if low < 0 or high >= batch:
+            raise ValueError(f"roi_align: index must lie in [0, {batch}), got {low} to {high}")
     x = features.to(arithmetic_type(features)).contiguous()
     crops = x.new_empty((boxes.shape[0], x.shape[1], height, width))
     if x.numel() and crops.numel():
