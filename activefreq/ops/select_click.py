@@ -192,7 +192,9 @@ def _select_click_cpu(
     batch, height, width = prob.shape
     if not prob.numel():
         return _no_clicks(prob)
-    y, x, positive, valid, area, score = [prob.new_empty(batch, dtype=dtype) for dtype in _DTYPES]
+    y, positive = prob.new_empty(batch, dtype=torch.int32), prob.new_empty(batch, dtype=torch.bool)
+    x, area, valid = torch.empty_like(y), torch.empty_like(y), torch.empty_like(positive)  # the quick way to allocate
+    score = prob.new_empty(batch, dtype=torch.float32)
     bad = cpu.select_click(
         *map(pointer, (values, classes, excluded, seeds, y, x, positive, valid, area, score)),
         *(batch, height, width),
