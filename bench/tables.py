@@ -67,6 +67,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "systems-by-clicks": compared_by_clicks,
     "cost": cost,
     "refinement": lambda: refinement("refinement-val"),
+    "refinement-both": lambda: refinement("refinement-both"),
     "refinement-cvc": lambda: refinement("refinement-cvc"),
     "ablation": ablation,
     "self-supervised": self_supervised,
