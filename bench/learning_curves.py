@@ -15,6 +15,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from activefreq.evaluation.charts import COLOURS
 from activefreq.models.checkpoint import read_tensors
@@ -66,6 +67,7 @@ def draw(records: dict[str, list[dict[str, Any]]], target: Path) -> None:
 
 def _plain(axes: Axes) -> None:
     axes.set_xlabel("epoch", fontsize=8)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(axis="y", color="#e9ecf0")
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(labelsize=8)

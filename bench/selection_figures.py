@@ -37,11 +37,11 @@ GROUPED = "grouped, 8 pixels"
 def curves(record: dict[str, Any], target: Path) -> None:
     """Mean IoU after k clicks, one line per strategy."""
     shown = [row for row in record["rows"] if row["group"] in ("strategies", "look-ahead") or row["name"] == GROUPED]
-    figure = Figure(figsize=(7.0, 4.2), dpi=160, layout="constrained")
+    figure = Figure(figsize=(8.6, 4.2), dpi=160, layout="constrained")
     axes = figure.add_subplot()
     for index, row in enumerate(shown):
         k = np.arange(1, len(row["miou"]) + 1)
-        style = ":" if row["name"].endswith("bound") else "-"
+        style = ":" if row["name"].endswith("bound") else "--" if index >= len(COLOURS) else "-"
         colour = COLOURS[index % len(COLOURS)]
         axes.plot(k, row["miou"], style, color=colour, linewidth=1.6, marker="o", markersize=2.5, label=_label(row))
     whole = all(row["full_curve"] for row in shown)
@@ -49,7 +49,7 @@ def curves(record: dict[str, Any], target: Path) -> None:
     axes.set_ylabel("mIoU@k", color=INK)
     axes.set_xticks([1, *range(5, len(shown[0]["miou"]) + 1, 5)])
     axes.set_title(f"{record['model']['name']} on {record['data']['name']}, {record['data']['split']}", fontsize=9)
-    axes.legend(frameon=False, fontsize=8, loc="lower right")
+    figure.legend(frameon=False, fontsize=8, loc="outside right center")
     axes.grid(axis="y", color="#e9ecf0")
     axes.spines[["top", "right"]].set_visible(False)
     FigureCanvasAgg(figure)

@@ -19,6 +19,7 @@ def test_a_missed_bar_is_called_missed(monkeypatch):
             run("acselect", (2.1, 2.7, 3.7), less=(-0.3, -0.4, -0.2, 9, 4)),
         ],
     }
+    stored["selection-test"] = {"rows": [{"name": "look-ahead-bound", "noc": {"90": 3.21}}]}
     monkeypatch.setattr(evaluation_tables, "stored", stored.__getitem__)
     lines = {line.split(" | ")[0].strip("| "): line.split(" | ")[2:] for line in evaluation_tables.bars().splitlines()}
     assert [cell.endswith("**missed**") for cell in lines["val NoC@80"][:3]] == [True, False, True]
