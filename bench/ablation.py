@@ -103,6 +103,16 @@ def show(rows: list[dict[str, Any]]) -> None:
     Console(width=140).print(table)
 
 
+def finished_rows(path: Path | None, summary: dict[str, Any], parser: argparse.ArgumentParser) -> list[dict[str, Any]]:
+    """The rows that an earlier run of the same study stored; another study's file is an error of the command line."""
+    if path is None or not path.exists():
+        return []
+    record = json.loads(path.read_text(encoding="utf-8"))
+    if record["summary"] != summary:
+        parser.error(f"--json: {path} holds a study with other settings")
+    return list(record["rows"])
+
+
 def main(command: list[str] | None = None) -> None:
     """Train, evaluate and store, one variant and seed after another; all variants of a seed before the next seed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -129,12 +139,7 @@ def main(command: list[str] | None = None) -> None:
         "command": f"python -m bench.ablation --data path/to/{held_out.name} --runs DIR --epochs {arguments.epochs} "
         f"--crop {arguments.crop} --threads {arguments.threads}",
     }
-    rows: list[dict[str, Any]] = []
-    if arguments.json and arguments.json.exists():
-        record = json.loads(arguments.json.read_text(encoding="utf-8"))
-        if record["summary"] != summary:
-            parser.error(f"--json: {arguments.json} holds a study with other settings")
-        rows = record["rows"]
+    rows = finished_rows(arguments.json, summary, parser)
     for seed in arguments.seeds:
         for variant in arguments.variants:
             if any((row["variant"], row["seed"]) == (variant, seed) for row in rows):

@@ -29,7 +29,7 @@ from activefreq.models import FreqFormer
 from activefreq.models.checkpoint import read_header
 from activefreq.training.configuration import TrainingConfig
 from activefreq.training.loop import train
-from bench.ablation import STRATEGIES, evaluated, evaluations, settings
+from bench.ablation import STRATEGIES, evaluated, evaluations, finished_rows, settings
 from bench.measure import machine, write_json
 from bench.pretraining import load_start, pretrain
 
@@ -122,12 +122,7 @@ def main(command: list[str] | None = None) -> None:
         f"--epochs {arguments.epochs} --pretrain-epochs {arguments.pretrain_epochs} --crop {arguments.crop} "
         f"--threads {arguments.threads}",
     }
-    rows: list[dict[str, Any]] = []
-    if arguments.json and arguments.json.exists():
-        record = json.loads(arguments.json.read_text(encoding="utf-8"))
-        if record["summary"] != summary:
-            parser.error(f"--json: {arguments.json} holds a study with other settings")
-        rows = record["rows"]
+    rows = finished_rows(arguments.json, summary, parser)
     for seed in arguments.seeds:
         for start in arguments.starts:
             if any((row["start"], row["seed"]) == (start, seed) for row in rows):
