@@ -2,8 +2,8 @@
 
 On tensors of 8 × 8, volumes of 20 × 20 × 8. The bare call is what nobody can leave out: allocate the outputs, those
 that share a shape and type by `torch.empty_like` as the operators do, take the addresses, call the kernel's binding.
-The difference is checks and dispatch, with nothing recorded and nothing compiled. `roi_align` has no way past the
-dispatcher and is here all the same. A difference may be negative: `freq_mix` has its output allocated by its binding.
+The difference is checks and dispatch, with nothing recorded and nothing compiled. A difference
+may be negative: `freq_mix` has its output allocated by its binding.
 """
 
 from __future__ import annotations

@@ -10,7 +10,6 @@ from activefreq.ops._native import cpu
 __all__ = [
     "PLAIN",
     "forward_mode",
-    "hold_their_values",
     "nothing_watches",
     "plain",
     "records",
@@ -38,7 +37,7 @@ def runs_past_dispatcher(*tensors: torch.Tensor | None) -> bool:
     """Whether all are None or plain CPU tensors, and nothing is traced, compiled or transformed.
 
     For operators without a gradient, whatever the dtypes and layouts: their kernel functions take any. Views whose
-    memory holds the negative are the dispatcher's to resolve.
+    memory holds the negatives of their values, as `z.conj().imag` does, are the dispatcher's to resolve.
     """
     if _is_compiling():
         return False
@@ -50,25 +49,19 @@ def runs_past_dispatcher(*tensors: torch.Tensor | None) -> bool:
 
 def runs_directly(*tensors: torch.Tensor | None) -> bool:
     """As `runs_past_dispatcher`, and a CPU kernel may read the tensors as they are: contiguous float32."""
-    if _is_compiling() or not (_reads(*tensors) or _are_ready(tensors)):
-        return False
-    return hold_their_values(*tensors) and nothing_watches()
+    return not _is_compiling() and (_reads(*tensors) or _are_ready(tensors)) and nothing_watches()
 
 
 def _are_ready(tensors: tuple[torch.Tensor | None, ...]) -> bool:
     """What `plain.reads` answers, for a torch that lets nobody read past Python."""
     for tensor in tensors:
         if tensor is not None and not (
-            type(tensor) in PLAIN and tensor.dtype is _FLOAT32 and tensor.is_cpu and tensor.is_contiguous()
+            type(tensor) in PLAIN
+            and tensor.dtype is _FLOAT32
+            and tensor.is_cpu
+            and tensor.is_contiguous()
+            and not tensor.is_neg()
         ):
-            return False
-    return True
-
-
-def hold_their_values(*tensors: torch.Tensor | None) -> bool:
-    """Whether memory holds the values, not their negatives, as for `z.conj().imag`."""
-    for tensor in tensors:  # noqa: SIM110 (a generator takes twice as long)
-        if tensor is not None and tensor.is_neg():
             return False
     return True
 

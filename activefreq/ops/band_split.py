@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -92,25 +91,28 @@ def band_merge(centre: torch.Tensor, border: torch.Tensor, theta: float = 0.1, s
 
     Source: Fu et al. 2024, section 2.2 and its code.
     """
-    check_real_floating("band_merge", border=border, centre=centre)
-    if border.dim() < 3:
+    if not (isinstance(border, torch.Tensor) and border.dim() >= 3 and isinstance(centre, torch.Tensor)):
+        check_real_floating("band_merge", border=border, centre=centre)
         raise ValueError(f"band_merge: border must have shape (..., H, W, D), got {tuple(border.shape)}")
     *outer, rows, columns, depth = border.shape
-    height, width = _axis("band_merge", "H", rows, theta, shift), _axis("band_merge", "W", columns, theta, shift)
+    height = _axis("band_merge", "H", rows, theta, shift)
+    width = _axis("band_merge", "W", columns, theta, shift)
     expected = (*outer, height[0], width[0], depth)
-    if tuple(centre.shape) != expected:
+    if centre.shape != expected:
+        check_real_floating("band_merge", border=border, centre=centre)
         raise ValueError(
             f"band_merge: centre must have shape {expected} for a border of {tuple(border.shape)} at theta {theta}, "
             f"got {tuple(centre.shape)}"
         )
-    if centre.dtype != border.dtype:
-        raise ValueError(f"band_merge: centre must be {border.dtype} like border, got {centre.dtype}")
     merged: torch.Tensor
     if runs_directly(centre, border):
         if not records(centre, border):
             return _merge(centre, border, height, width, 1.0)
         merged = _BandMerge.apply(centre, border, height, width)
         return merged
+    check_real_floating("band_merge", border=border, centre=centre)
+    if centre.dtype != border.dtype:
+        raise ValueError(f"band_merge: centre must be {border.dtype} like border, got {centre.dtype}")
     if forward_mode():
         return merge_block(centre, border, height, width)
     merged = torch.ops.activefreq.band_merge(centre, border, height, width, 1.0)
@@ -143,7 +145,9 @@ def _split(
     centre, border = x.new_empty(_centre_shape(x, height, width)), torch.empty_like(x)
     if x.numel():
         call = cpu.band_split if x.dtype is torch.float32 else cpu.band_split_double
-        call(pointer(x), pointer(centre), pointer(border), *_sizes(x, height, width), scale, torch.get_num_threads())
+        volumes, rows, columns, depth = _sizes(x, height, width)
+        addresses = pointer(x), pointer(centre), pointer(border)
+        call(*addresses, volumes, rows, columns, depth, scale, torch.get_num_threads())
     return centre, border
 
 
@@ -154,8 +158,9 @@ def _merge(
     merged = torch.empty_like(border)
     if merged.numel():
         call = cpu.band_merge if merged.dtype is torch.float32 else cpu.band_merge_double
-        sizes = _sizes(border, height, width)
-        call(pointer(centre), pointer(border), pointer(merged), *sizes, scale, torch.get_num_threads())
+        volumes, rows, columns, depth = _sizes(border, height, width)
+        addresses = pointer(centre), pointer(border), pointer(merged)
+        call(*addresses, volumes, rows, columns, depth, scale, torch.get_num_threads())
     return merged
 
 
@@ -163,14 +168,11 @@ Numbers = tuple[int, int, int, int]
 
 
 def _sizes(x: torch.Tensor, height: Sequence[int], width: Sequence[int]) -> tuple[int, Numbers, Numbers, int]:
-    """Volumes, the two axes as BandAxis has them, depth."""
-    rows, columns, depth = x.shape[-3:]
-    return math.prod(x.shape[:-3]), (rows, *_three(height)), (columns, *_three(width)), depth
-
-
-def _three(axis: Sequence[int]) -> Axis:
-    count, frequency, centre_frequency = axis
-    return count, frequency, centre_frequency
+    """Volumes, the two axes as BandAxis has them, depth. x is not empty."""
+    shape = x.shape
+    rows, columns, depth = shape[-3], shape[-2], shape[-1]
+    volumes = x.numel() // (rows * columns * depth)
+    return volumes, (rows, height[0], height[1], height[2]), (columns, width[0], width[1], width[2]), depth
 
 
 @torch.library.impl(LIBRARY, "band_split", "CPU")

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import torch
 
-from activefreq.ops._direct import forward_mode, hold_their_values, nothing_watches, plain, records, runs_directly
+from activefreq.ops._direct import forward_mode, nothing_watches, plain, records, runs_directly
 from activefreq.ops._library import LIBRARY, AutogradContext, arithmetic_type, check_real_floating, require
 from activefreq.ops._native import ELEMENTS, cpu, cuda, launch_arguments, pointer
 from activefreq.reference.haar import Bands
@@ -99,7 +99,7 @@ def _are_ready(bands: Sequence[torch.Tensor], size: Sequence[int]) -> bool:
         return False
     rows, columns = (size[0] + 1) // 2, (size[1] + 1) // 2
     if plain.reads_planes(rows, columns, *bands):
-        return hold_their_values(*bands) and nothing_watches()
+        return nothing_watches()
     if not runs_directly(*bands) or any(band is None for band in bands):
         return False
     shape = bands[0].shape

@@ -32,6 +32,7 @@ LIBRARY.define(
 LIBRARY.define("irfft2_backward(Tensor grad, Tensor spectrum, Tensor gate, str norm='backward') -> (Tensor, Tensor)")
 
 _SPECTRA = {torch.complex64: torch.float32, torch.complex128: torch.float64}
+_GATES = (torch.float32, torch.complex64)  # of complex64 spectra
 _NORMS = ("backward", "ortho")
 _NONE, _REAL, _COMPLEX = range(3)  # Gate in csrc/core/rfft2.h
 
@@ -52,14 +53,7 @@ def rfft2(x: torch.Tensor, norm: str = "backward") -> torch.Tensor:
         ValueError: fewer than two dimensions, an empty plane, or another norm.
         TypeError: x is not a real floating tensor.
     """
-    if (
-        norm in _NORMS
-        and isinstance(x, torch.Tensor)
-        and x.dim() >= 2
-        and x.numel()
-        and runs_directly(x)
-        and not x.is_neg()
-    ):
+    if norm in _NORMS and isinstance(x, torch.Tensor) and x.dim() >= 2 and x.numel() and runs_directly(x):
         if not records(x):
             return _transform(x, norm, False)
         recorded: torch.Tensor = _Rfft2.apply(x, norm)
@@ -96,13 +90,14 @@ def irfft2(
         ValueError: a size, gate or norm that does not fit.
         TypeError: a spectrum that is not complex, a gate of another precision.
     """
-    height, width = _check_spectrum(spectrum, size, gate)
-    _check_norm("irfft2", norm)
-    if _runs_directly(spectrum, gate):
+    if _runs_directly(spectrum, gate) and _fit(spectrum, size, gate, norm):
+        height, width = size
         if not records(spectrum, gate):
             return _inverse(spectrum, gate, height, width, norm, False)
         recorded: torch.Tensor = _Irfft2.apply(spectrum, gate, height, width, norm)
         return recorded
+    height, width = _check_spectrum(spectrum, size, gate)
+    _check_norm("irfft2", norm)
     if forward_mode():
         return reference_irfft2(spectrum, (height, width), gate, norm)
     y: torch.Tensor = torch.ops.activefreq.irfft2(spectrum, height, width, gate, norm)
@@ -163,7 +158,7 @@ def _spectrum_type(x: torch.Tensor) -> torch.dtype:
 
 def _runs_directly(spectrum: torch.Tensor, gate: torch.Tensor | None) -> bool:
     """As `runs_directly`, of complex64 spectra and their gates; not of views that say "conjugate" or "negative"."""
-    if torch.compiler.is_compiling() or spectrum.dtype is not torch.complex64:
+    if torch.compiler.is_compiling():
         return False
     for tensor in (spectrum, gate):
         if tensor is not None and not (
@@ -174,7 +169,21 @@ def _runs_directly(spectrum: torch.Tensor, gate: torch.Tensor | None) -> bool:
             and not tensor.is_neg()
         ):
             return False
-    return nothing_watches()
+    return spectrum is not None and spectrum.dtype is torch.complex64 and nothing_watches()
+
+
+def _fit(spectrum: torch.Tensor, size: Sequence[int], gate: torch.Tensor | None, norm: str) -> bool:
+    """Whether the checks have nothing to say of a complex64 spectrum: they take as long as a small transform."""
+    if len(size) != 2 or norm not in _NORMS:
+        return False
+    height, width = size
+    shape = spectrum.shape
+    return (
+        len(shape) >= 2
+        and width >= 1 <= height == shape[-2]
+        and shape[-1] == width // 2 + 1
+        and (gate is None or (gate.shape == shape and gate.dtype in _GATES))
+    )
 
 
 def _transform(x: torch.Tensor, norm: str, adjoint: bool) -> torch.Tensor:
@@ -195,9 +204,9 @@ def _inverse(
     y = spectrum.new_empty((*spectrum.shape[:-2], height, width), dtype=_SPECTRA[spectrum.dtype])
     if count := y.numel():
         call = cpu.irfft2 if y.dtype is torch.float32 else cpu.irfft2_double
-        plane = (count // (height * width), height, width, _scale(height, width, norm, adjoint))
-        addresses = pointer(spectrum), pointer(gate), _kind(gate), pointer(y)
-        call(*addresses, *plane, adjoint, torch.get_num_threads())
+        planes, scale, kind = count // (height * width), _scale(height, width, norm, adjoint), _kind(gate)
+        at, factors, result = pointer(spectrum), pointer(gate), pointer(y)
+        call(at, factors, kind, result, planes, height, width, scale, adjoint, torch.get_num_threads())
     return y
 
 

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import torch
 
-from activefreq.ops._direct import forward_mode, records, runs_past_dispatcher
+from activefreq.ops._direct import PLAIN, forward_mode, records, runs_directly
 from activefreq.ops._library import LIBRARY, AutogradContext, arithmetic_type, check_real_floating, check_shape
 from activefreq.ops._native import cpu, cuda, launch_arguments, pointer
 from activefreq.reference.roi_align import roi_align as reference
@@ -53,14 +53,35 @@ def roi_align(
 
     Source: RoIAlign, He et al. 2017, "aligned" (half a pixel off the first version), as in the paper, section 3.3.
     """
+    if runs_directly(features, boxes) and _fit(features, boxes, index, size, samples) and not records(features, boxes):
+        height, width = size
+        return _crop(features, boxes, index, height, width, samples)
     height, width = _check(features, boxes, index, size, samples)
-    if runs_past_dispatcher(features, boxes, index) and not records(features, boxes):
-        computed: torch.Tensor = _roi_align(features, boxes, index, height, width, samples)
-        return computed
     if forward_mode():
         return reference(features, boxes, index, (height, width), samples)
     crops: torch.Tensor = torch.ops.activefreq.roi_align(features, boxes, index, height, width, samples)
     return crops
+
+
+def _fit(features: torch.Tensor, boxes: torch.Tensor, index: torch.Tensor, size: Sequence[int], samples: int) -> bool:
+    """Whether the CPU kernel may read `index` too and the checks have nothing to say: they cost a few µs."""
+    if features is None or boxes is None or len(size) != 2:
+        return False
+    height, width = size
+    boxes_shape = boxes.shape
+    return (
+        type(index) in PLAIN
+        and index.dtype is torch.int64
+        and index.is_cpu
+        and index.is_contiguous()
+        and not index.is_neg()
+        and features.dim() == 4
+        and len(boxes_shape) == 2
+        and boxes_shape[1] == 4
+        and index.shape == boxes_shape[:1]
+        and height >= 1 <= width
+        and samples >= 1
+    )
 
 
 def _check(
@@ -92,32 +113,48 @@ def _check(
     return height, width
 
 
-def _launch(
-    operator: str, x: torch.Tensor, boxes: torch.Tensor, index: torch.Tensor, y: torch.Tensor, sizes: Sequence[int]
-) -> None:
-    """Run the kernel of x's device and type from x into y; all in one arithmetic type and contiguous."""
-    at, image = boxes.to(x.dtype).contiguous(), index.to(torch.int64).contiguous()
-    module, last = (cuda(), launch_arguments(x)) if x.is_cuda else (cpu, (torch.get_num_threads(),))
-    kernel = getattr(module, operator if x.dtype is torch.float32 else f"{operator}_double")
-    kernel(pointer(x), pointer(at), pointer(image), pointer(y), boxes.shape[0], *sizes, *last)
+def _crop(
+    x: torch.Tensor, boxes: torch.Tensor, index: torch.Tensor, height: int, width: int, samples: int
+) -> torch.Tensor:
+    """Of contiguous tensors on the CPU, x and boxes of one arithmetic type. The kernel looks at the index."""
+    batch, channels, rows, columns = x.shape
+    count = boxes.shape[0]
+    crops = x.new_empty((count, channels, height, width))
+    if crops.numel() and x.numel():
+        call = cpu.roi_align if x.dtype is torch.float32 else cpu.roi_align_double
+        at, where, image, result = pointer(x), pointer(boxes), pointer(index), pointer(crops)
+        threads = torch.get_num_threads()
+        outside = call(at, where, image, result, count, batch, channels, rows, columns, height, width, samples, threads)
+    else:
+        crops.zero_()
+        outside = bool(((index < 0) | (index >= batch)).any())
+    if outside:
+        low, high = (int(bound) for bound in index.aminmax())
+        raise ValueError(f"roi_align: index must lie in [0, {batch}), got {low} to {high}")
+    return crops
 
 
 @torch.library.impl(LIBRARY, "roi_align", "CPU")
-@torch.library.impl(LIBRARY, "roi_align", "CUDA")
-def _roi_align(
+def _roi_align_cpu(
     features: torch.Tensor, boxes: torch.Tensor, index: torch.Tensor, height: int, width: int, samples: int
 ) -> torch.Tensor:
-    batch = features.shape[0]
-    if index.numel() and not index.is_cuda:  # a GPU would have to be waited for
-        low, high = (int(bound) for bound in index.aminmax())
-        if low < 0 or high >= batch:
-            raise ValueError(f"roi_align: index must lie in [0, {batch}), got {low} to {high}")
     x = features.to(arithmetic_type(features)).contiguous()
-    crops = x.new_empty((boxes.shape[0], x.shape[1], height, width))
-    if x.numel() and crops.numel():
-        _launch("roi_align", x, boxes, index, crops, (*x.shape, height, width, samples))
-    else:
-        crops.zero_()
+    at, image = boxes.to(x.dtype).contiguous(), index.to(torch.int64).contiguous()
+    return _crop(x, at, image, height, width, samples).to(features.dtype)
+
+
+@torch.library.impl(LIBRARY, "roi_align", "CUDA")
+def _roi_align_cuda(
+    features: torch.Tensor, boxes: torch.Tensor, index: torch.Tensor, height: int, width: int, samples: int
+) -> torch.Tensor:
+    x = features.to(arithmetic_type(features)).contiguous()
+    at, image = boxes.to(x.dtype).contiguous(), index.to(torch.int64).contiguous()
+    crops = x.new_empty((at.shape[0], x.shape[1], height, width))
+    if not (crops.numel() and x.numel()):
+        return crops.zero_().to(features.dtype)
+    call = cuda().roi_align if x.dtype is torch.float32 else cuda().roi_align_double
+    addresses = pointer(x), pointer(at), pointer(image), pointer(crops)
+    call(*addresses, at.shape[0], *x.shape, height, width, samples, *launch_arguments(x))
     return crops.to(features.dtype)
 
 
@@ -135,7 +172,11 @@ def _roi_align_backward(
     g = gradient.to(arithmetic_type(gradient)).contiguous()
     features = g.new_empty((batch, g.shape[1], height, width))
     if g.numel() and features.numel():
-        _launch("roi_align_backward", g, boxes, index, features, (*features.shape, *g.shape[2:], samples))
+        at, image = boxes.to(g.dtype).contiguous(), index.to(torch.int64).contiguous()
+        module, last = (cuda(), launch_arguments(g)) if g.is_cuda else (cpu, (torch.get_num_threads(),))
+        call = module.roi_align_backward if g.dtype is torch.float32 else module.roi_align_backward_double
+        addresses = pointer(g), pointer(at), pointer(image), pointer(features)
+        call(*addresses, at.shape[0], *features.shape, *g.shape[2:], samples, *last)
     else:
         features.zero_()
     return features.to(gradient.dtype)

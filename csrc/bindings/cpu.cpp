@@ -280,19 +280,22 @@ void run_by_value(const RoiAlignBackward<T>& p) {
         *gradient++ = generic::roi_gradient_at(p, plane / of.channels, plane % of.channels, y, x);
 }
 
-// threads = 0: value by value.
+// threads = 0: value by value. Returns whether a box is of an image outside the batch; then nothing is computed.
 template <class T>
-void roi_align(Address features, Address boxes, Address index, Address crops, int64_t count, int64_t batch,
+bool roi_align(Address features, Address boxes, Address index, Address crops, int64_t count, int64_t batch,
                int64_t channels, int64_t height, int64_t width, int64_t crop_height, int64_t crop_width,
                int64_t samples, int threads) {
   const RoiAlign<T> p = {{at<const T>(boxes), at<const int64_t>(index), count, batch, channels, height, width,
                           crop_height, crop_width, samples},
                          at<const T>(features),
                          at<T>(crops)};
+  const int64_t* image = at<const int64_t>(index);
+  if (std::any_of(image, image + count, [&](int64_t i) { return i < 0 || i >= batch; })) return true;
   if (threads > 0)
     run(p, threads);
   else
     run_by_value(p);
+  return false;
 }
 
 template <class T>
@@ -341,7 +344,7 @@ PYBIND11_MODULE(_cpu, m) {
            [](const PlainTensors& plain, const py::args& tensors) {
              TensorView view;
              return std::all_of(tensors.begin(), tensors.end(),
-                                [&](py::handle tensor) { return tensor.is_none() || plain.read(tensor, view); });
+                                [&](py::handle tensor) { return tensor.is_none() || plain.read_values(tensor, view); });
            })
       .def("reads_planes", [](const PlainTensors& plain, int64_t height, int64_t width, const py::args& tensors) {
         TensorView first, view;
@@ -349,7 +352,7 @@ PYBIND11_MODULE(_cpu, m) {
         const int64_t n = first.dimensions;
         if (n < 2 || first.shape[n - 2] != height || first.shape[n - 1] != width) return false;
         return std::all_of(tensors.begin(), tensors.end(), [&](py::handle tensor) {
-          return plain.read(tensor, view) &&
+          return plain.read_values(tensor, view) &&
                  std::equal(view.shape, view.shape + view.dimensions, first.shape, first.shape + first.dimensions);
         });
       });
