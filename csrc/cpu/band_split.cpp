@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cpu/buffer.h"
+#include "cpu/huge_pages.h"
 #include "cpu/lanes.h"
 #include "cpu/parallel.h"
 
@@ -300,8 +301,11 @@ void over_slabs(const BandGrid& g, int threads, Body&& body) {
   });
 }
 
+int64_t points(const BandGrid& g) { return g.volumes * g.height.size * g.width.size * g.depth; }
+
 template <class T>
 void run(const BandSplit<T>& p, int threads) {
+  prefer_huge_pages(p.border, points(p.grid));
   const Matrices<T>& m = matrices_of<T>(p.grid, p.scale);
   over_slabs<T>(p.grid, threads, [&](const Slab& slab) {
     thread_local Workspace<T> work;
@@ -311,6 +315,7 @@ void run(const BandSplit<T>& p, int threads) {
 
 template <class T>
 void run(const BandMerge<T>& p, int threads) {
+  prefer_huge_pages(p.merged, points(p.grid));
   const Matrices<T>& m = matrices_of<T>(p.grid, p.scale);
   over_slabs<T>(p.grid, threads, [&](const Slab& slab) {
     thread_local Workspace<T> work;

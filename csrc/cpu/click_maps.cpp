@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "cpu/huge_pages.h"
 #include "cpu/parallel.h"
 
 namespace activefreq::AF_ISA {
@@ -36,6 +37,7 @@ void draw_image(const ClickMaps& p, int64_t image) {
 }  // namespace
 
 void click_maps(const ClickMaps& p, int threads) {
+  prefer_huge_pages(p.maps, p.batch * 2 * p.height * p.width);
   parallel_for(p.batch, 2 * p.height * p.width, threads, [&](int64_t image) { draw_image(p, image); });
 }
 

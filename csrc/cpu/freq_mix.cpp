@@ -90,7 +90,7 @@ void forward(const FreqMix<T>& p, int threads) {
   count += p.batch * blocks;
   cost += p.batch * quarter_points(p) / 4;  // a quarter of a filter's cost
 
-  prefer_huge_pages(p.output, 4 * p.batch * quarter_points(p) * static_cast<int64_t>(sizeof(T)));
+  prefer_huge_pages(p.output, 4 * p.batch * quarter_points(p));
 
   const auto convolve = [&](int64_t i) {
     const int64_t sample = i / blocks, begin = i % blocks * block, end = std::min(quarter, begin + block);
@@ -139,7 +139,7 @@ void backward(const FreqMixBackward<T>& b, int threads) {
   const Depthwise<T> convolution(p.height, p.width);
   const bool claims = bytes_moved(p) >= kOutOfCache;
 
-  prefer_huge_pages(p.output, 4 * p.batch * quarter_points(p) * static_cast<int64_t>(sizeof(T)));
+  prefer_huge_pages(p.output, 4 * p.batch * quarter_points(p));
 
   const auto convolve = [&](int64_t c) {  // one channel of all samples: its sums in one order
     const Workspace memory(convolution.memory_bytes());

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "cpu/buffer.h"
+#include "cpu/huge_pages.h"
 #include "cpu/parallel.h"
 
 namespace activefreq::AF_ISA {
@@ -60,6 +61,7 @@ void over_row_pairs(int64_t planes, int64_t height, int64_t width, int threads, 
 template <class T>
 void analyse(const HaarAnalysis<T>& p, int threads) {
   const int64_t rows = (p.height + 1) / 2, columns = (p.width + 1) / 2;
+  for (T* band : p.band) prefer_huge_pages(band, p.planes * rows * columns);
   over_row_pairs(p.planes, p.height, p.width, threads, [&](int64_t first, int64_t last) {
     thread_local Buffer<T> missing;
     T* zeros = missing.of(p.width);  // the row after the last
@@ -77,6 +79,7 @@ void analyse(const HaarAnalysis<T>& p, int threads) {
 template <class T>
 void synthesise(const HaarSynthesis<T>& p, int threads) {
   const int64_t rows = (p.height + 1) / 2, columns = (p.width + 1) / 2;
+  prefer_huge_pages(p.output, p.planes * p.height * p.width);
   over_row_pairs(p.planes, p.height, p.width, threads, [&](int64_t first, int64_t last) {
     thread_local Buffer<T> missing;
     T* below = p.height % 2 ? missing.of(p.width) : nullptr;  // the row after the last

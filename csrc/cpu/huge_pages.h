@@ -9,15 +9,17 @@
 
 namespace activefreq::AF_ISA {
 
-// Ask for huge pages for an output that is about to be written. Only a hint: it changes no contents and may do nothing.
-inline void prefer_huge_pages(void* begin, int64_t bytes) {
+// Ask for huge pages for an output of `count` values that is about to be written. Only a hint: it changes no contents
+// and may do nothing.
+template <class T>
+void prefer_huge_pages(T* output, int64_t count) {
 #if defined(__linux__)
   constexpr uintptr_t kHugePage = uintptr_t{2} << 20;
-  const uintptr_t first = (reinterpret_cast<uintptr_t>(begin) + kHugePage - 1) / kHugePage * kHugePage;
-  const uintptr_t last = (reinterpret_cast<uintptr_t>(begin) + static_cast<uintptr_t>(bytes)) / kHugePage * kHugePage;
+  const uintptr_t begin = reinterpret_cast<uintptr_t>(output), end = reinterpret_cast<uintptr_t>(output + count);
+  const uintptr_t first = (begin + kHugePage - 1) / kHugePage * kHugePage, last = end / kHugePage * kHugePage;
   if (last >= first + 2 * kHugePage) madvise(reinterpret_cast<void*>(first), last - first, MADV_HUGEPAGE);
 #else
-  (void)begin, (void)bytes;
+  (void)output, (void)count;
 #endif
 }
 

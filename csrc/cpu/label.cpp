@@ -56,7 +56,7 @@ void label_image(const Label& p, int64_t image) {
 }  // namespace
 
 void label(const Label& p, int threads) {
-  prefer_huge_pages(p.labels, p.batch * p.height * p.width * static_cast<int64_t>(sizeof *p.labels));
+  prefer_huge_pages(p.labels, p.batch * p.height * p.width);
   parallel_for(p.batch, 2 * p.height * p.width, threads, [&](int64_t image) { label_image(p, image); });
 }
 

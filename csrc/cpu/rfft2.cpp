@@ -3,6 +3,7 @@
 // of threads nor on the planes beside.
 #include "core/rfft2.h"
 
+#include "cpu/huge_pages.h"
 #include "cpu/line_plan.h"
 #include "cpu/parallel.h"
 #include "cpu/plane_lanes.h"
@@ -19,7 +20,7 @@ int64_t rounded(int64_t vectors) {
 // The planes of one group in tensors of `values` numbers per plane, addressed from the group's first plane.
 template <class T>
 PlaneLanes<T> group_lanes(int64_t count, int64_t values) {
-  int64_t offsets[kLanes<T>];
+  int64_t offsets[kLanes<T>] = {};
   for (int64_t lane = 0; lane < count; ++lane) offsets[lane] = lane * values;
   return PlaneLanes<T>(offsets, static_cast<int>(count), 1);
 }
@@ -119,6 +120,7 @@ AF_INLINE ComplexVector<T> times_gate(ComplexVector<T> v, const Vector<T>* gate,
 template <class T>
 void forward(const Rfft2<T>& p, int threads) {
   const PlaneTransform<T> plan(p.planes, p.height, p.width);
+  prefer_huge_pages(p.spectrum, p.planes * 2 * plan.spectrum_values());
   parallel_for(plan.groups(), plan.cost(), threads, [&](int64_t group) {
     const typename PlaneTransform<T>::Memory memory(plan);
     plan.forward(p.input, group, memory);
@@ -142,6 +144,7 @@ template <class T>
 void inverse(const Irfft2<T>& p, int threads) {
   const PlaneTransform<T> plan(p.planes, p.height, p.width);
   const int64_t gate_numbers = p.kind == Gate::complex ? 2 : 1;
+  prefer_huge_pages(p.output, p.planes * p.height * p.width);
   parallel_for(plan.groups(), plan.cost(), threads, [&](int64_t group) {
     const typename PlaneTransform<T>::Memory memory(plan);
     const PlaneLanes<T> lanes = group_lanes<T>(plan.count(group), 2 * plan.spectrum_values());
@@ -172,6 +175,8 @@ void backward(const Irfft2Backward<T>& p, int threads) {
   const Rfft2<T>& t = p.transform;
   const PlaneTransform<T> plan(t.planes, t.height, t.width);
   const int64_t gate_numbers = p.kind == Gate::complex ? 2 : 1;
+  prefer_huge_pages(t.spectrum, t.planes * 2 * plan.spectrum_values());
+  prefer_huge_pages(p.gate_gradient, t.planes * gate_numbers * plan.spectrum_values());
   parallel_for(plan.groups(), plan.cost(), threads, [&](int64_t group) {
     const typename PlaneTransform<T>::Memory memory(plan);
     plan.forward(t.input, group, memory);

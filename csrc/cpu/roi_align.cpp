@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "cpu/buffer.h"
+#include "cpu/huge_pages.h"
 #include "cpu/parallel.h"
 
 namespace activefreq::AF_ISA {
@@ -144,6 +145,7 @@ template <class T>
 void crop(const RoiAlign<T>& p, int threads) {
   const RoiBoxes<T>& of = p.of;
   const int64_t plane = of.height * of.width, bins = of.crop_height * of.crop_width;
+  prefer_huge_pages(p.crops, of.count * of.channels * bins);
   over_channels(of.count, of.channels, bins, threads, [&](int64_t box, int64_t first, int64_t end) {
     T* crops = p.crops + box * of.channels * bins;
     const int64_t image = of.index[box];
@@ -163,6 +165,7 @@ template <class T>
 void crop_backward(const RoiAlignBackward<T>& p, int threads) {
   const RoiBoxes<T>& of = p.of;
   const int64_t plane = of.height * of.width, bins = of.crop_height * of.crop_width;
+  prefer_huge_pages(p.features_gradient, of.batch * of.channels * plane);
   over_channels(of.batch, of.channels, std::max(plane, bins), threads, [&](int64_t image, int64_t first, int64_t end) {
     T* planes = p.features_gradient + image * of.channels * plane;
     std::fill(planes + first * plane, planes + end * plane, T(0));

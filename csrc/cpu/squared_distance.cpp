@@ -36,7 +36,7 @@ void transform_image(const SquaredDistance& p, int64_t image) {
 }  // namespace
 
 void squared_distance(const SquaredDistance& p, int threads) {
-  prefer_huge_pages(p.squared, p.batch * p.height * p.width * static_cast<int64_t>(sizeof *p.squared));
+  prefer_huge_pages(p.squared, p.batch * p.height * p.width);
   parallel_for(p.batch, 4 * p.height * p.width, threads, [&](int64_t image) { transform_image(p, image); });
 }
 
