@@ -25,7 +25,7 @@ import torch
 import activefreq as af
 from bench.measure import Summary, write_json
 
-PARTS = ("click", "freq_mix", "select_click", "click_maps")
+PARTS = ("click", "freq_mix", "select_click", "click_maps", "siblings")
 SEED = 0
 PACKAGES = ("numpy", "transformers", "safetensors")
 

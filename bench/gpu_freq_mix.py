@@ -1,27 +1,121 @@
-"""freq_mix on a GPU: what `rows` measures, for `python -m bench.gpu_freq_mix` and for a run of all GPU figures.
+"""freq_mix on a GPU, for `bench.gpu`: FreqFormer's layers at 224 and 448 pixels, batch 1 and 32.
 
-The points are FreqFormer's layers at 224 and 448 pixels, batch 1 and 32. Beside ours: the plain-torch definition in
-eager mode, the same captured in a graph, the same compiled, and a device copy of the bytes that a layer has to move
-once (x in, y out), which is the floor of a forward pass. Times are of the device, by events; calls rotate over copies
-of their input beyond the cache where a batch is large, graphs repeat ten calls on one input.
+Beside ours: the plain-torch definition in eager mode, the same captured in a graph, the same compiled, and a device
+copy of the bytes that a layer has to move once (x in, y out), which is the floor of a forward pass. Times are of the
+device, by events; calls rotate over copies of their input beyond the cache where a batch is large. What the bars are
+about is measured first: what does not fit the time is left out and named.
 """
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Callable, Sequence
-from pathlib import Path
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 import activefreq as af
 from bench.freq_mix import LAYERS, eager_rfft2, make_inputs
-from bench.measure import Summary, summarise, write_json
+from bench.gpu_timing import captured, device_microseconds
+from bench.measure import Summary
 
 Call = Callable[[Sequence[torch.Tensor]], object]
 _BEYOND_CACHE = 256 << 20  # bytes: several times the second-level cache of a large GPU
-_ROUNDS = 15
+_REPEATS = 10  # of one input, at batch 1
+_CANDIDATES = 7  # that a point times at most
+
+
+@dataclass(frozen=True)
+class Group:
+    """The four layers of a network at one size: what the bars add up."""
+
+    image: str
+    batch: int
+    dtype: torch.dtype
+    backward: bool
+
+    def described(self) -> dict[str, Any]:
+        """The columns that name it in a row."""
+        return {
+            "operator": "freq_mix",
+            "image": self.image,
+            "batch": self.batch,
+            "dtype": str(self.dtype).removeprefix("torch."),
+            "pass": "forward+backward" if self.backward else "forward",
+            "unit": "µs",
+        }
+
+
+FLOAT, HALF = torch.float32, torch.bfloat16
+COMPILED = Group("448", 32, FLOAT, False)  # alone: compiling takes several seconds a layer
+GROUPS = [
+    COMPILED,
+    Group("448", 32, FLOAT, True),
+    Group("448", 32, HALF, False),
+    Group("224", 1, FLOAT, False),
+    *(Group("224", 1, dtype, backward) for dtype, backward in ((HALF, False), (FLOAT, True))),
+    *(Group("448", 1, dtype, False) for dtype in (FLOAT, HALF)),
+    *(Group("224", 32, dtype, backward) for dtype in (FLOAT, HALF) for backward in (False, True)),
+    Group("448", 32, HALF, True),
+    Group("448", 1, FLOAT, True),
+]
+"""In the order in which they are measured."""
+
+
+def rows(seconds: float) -> list[dict[str, Any]]:
+    """A row per layer and a row per sum over four layers, microseconds per call, in about so many seconds."""
+    end = time.monotonic() + seconds
+    share = seconds / (len(GROUPS) * 4 * _CANDIDATES) / 2  # half of the time goes into warming up and capturing
+    found: list[dict[str, Any]] = []
+    for place, group in enumerate(GROUPS):
+        if time.monotonic() > end:
+            names = [" ".join(str(value) for value in left.described().values()) for left in GROUPS[place:]]
+            found.append({"operator": "freq_mix", "left out for want of time": names})
+            break
+        layers = [point(group, channels, size, share) for channels, size in LAYERS[group.image]]
+        found += [*layers, summed(group, layers)]
+    return found
+
+
+def point(group: Group, channels: int, size: int, seconds: float) -> dict[str, Any]:
+    """One layer; every candidate for about so many seconds of device time."""
+    x, *weights = (t.cuda() for t in make_inputs(group.batch, channels, size))
+    x = x.to(group.dtype)
+    many = group.batch > 1
+    copies = max(1, min(64, -(-_BEYOND_CACHE // (2 * x.nbytes)))) if many else 1
+    rotation = [[t.clone().requires_grad_(group.backward) for t in (x, *weights)] for _ in range(copies)]
+    inputs = rotation if many else rotation * _REPEATS
+    gradient = torch.randn_like(x) if group.backward else None
+
+    def definition(x: torch.Tensor, *weights: torch.Tensor) -> torch.Tensor:  # torch.fft has no bfloat16
+        return eager_rfft2(x.float(), *weights).to(x.dtype)
+
+    works = {
+        "ours": _over(inputs, _adapted(af.ops.freq_mix, gradient)),
+        "eager": _over(inputs, _adapted(definition, gradient)),
+    }
+    if group == COMPILED:
+        torch.compiler.reset()  # every layer compiles for its own shape
+        works["compiled"] = _over(inputs, _adapted(torch.compile(definition, dynamic=False), gradient))
+    works |= {f"{name} in a graph": captured(works[name]) for name in ("ours", "eager")}
+    targets = [torch.empty_like(x) for _ in rotation]
+
+    def copy() -> None:
+        for target, (source, *_) in zip(targets, rotation, strict=True):
+            target.copy_(source.detach())
+
+    row = group.described() | {"channels": channels, "size": size}
+    row |= {name: device_microseconds(work, len(inputs), seconds) for name, work in works.items()}
+    return row | {"copy": device_microseconds(copy, len(rotation), seconds)}
+
+
+def _over(inputs: Iterable[Sequence[torch.Tensor]], call: Call) -> Callable[[], None]:
+    def work() -> None:
+        for arguments in inputs:
+            call(arguments)
+
+    return work
 
 
 def _adapted(function: Callable[..., torch.Tensor], gradient: torch.Tensor | None) -> Call:
@@ -37,113 +131,14 @@ def _adapted(function: Callable[..., torch.Tensor], gradient: torch.Tensor | Non
     return forward if gradient is None else backward
 
 
-def _capture(call: Call, inputs: Sequence[torch.Tensor], repeats: int) -> torch.cuda.CUDAGraph:
-    """A graph of `repeats` calls, warmed up on a stream of its own."""
-    stream = torch.cuda.Stream()
-    stream.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(stream):
-        for _ in range(3):
-            call(inputs)
-    torch.cuda.current_stream().wait_stream(stream)
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        for _ in range(repeats):
-            call(inputs)
-    return graph
-
-
-def _device_microseconds(work: Callable[[], object], calls: int, seconds: float) -> Summary:
-    """Microseconds per call by events around `calls` calls that `work` makes, over several rounds."""
-    work()
-    torch.cuda.synchronize()
-    times = []
-    start, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
-    while len(times) < _ROUNDS or (sum(times) * calls < seconds * 1e6 and len(times) < 50 * _ROUNDS):
-        start.record()
-        work()
-        end.record()
-        end.synchronize()
-        times.append(1e3 * start.elapsed_time(end) / calls)
-    return summarise(times)
-
-
-def _point(
-    image: str, batch: int, channels: int, size: int, dtype: torch.dtype, backward: bool, seconds: float
-) -> dict[str, Any]:
-    torch.compiler.reset()  # every point compiles for its own shape
-    x, *weights = (t.cuda() for t in make_inputs(batch, channels, size))
-    x = x.to(dtype)
-    copies = max(1, min(64, -(-_BEYOND_CACHE // (2 * x.nbytes)))) if batch > 1 else 1
-    rotation = [[t.clone().requires_grad_(backward) for t in (x, *weights)] for _ in range(copies)]
-    gradient = torch.randn_like(x) if backward else None
-
-    def definition(x: torch.Tensor, *weights: torch.Tensor) -> torch.Tensor:  # torch.fft has no bfloat16
-        return eager_rfft2(x.float(), *weights).to(x.dtype)
-
-    def in_turn(call: Call) -> Callable[[], object]:
-        def work() -> None:
-            for inputs in rotation:
-                call(inputs)
-
-        return work
-
-    row: dict[str, Any] = {
-        "operator": "freq_mix",
-        "image": image,
-        "shape": [batch, channels, size, size],
-        "dtype": str(dtype).removeprefix("torch."),
-        "pass": "forward+backward" if backward else "forward",
-    }
-    candidates = {
-        "ours": _adapted(af.ops.freq_mix, gradient),
-        "eager": _adapted(definition, gradient),
-        "compiled": _adapted(torch.compile(definition, dynamic=False), gradient),
-    }
-    for name, call in candidates.items():
-        row[name] = _device_microseconds(in_turn(call), copies, seconds)
-    for name in ("ours", "eager"):
-        repeats = 10
-        graph = _capture(candidates[name], rotation[0], repeats)
-        row[f"{name} in a graph"] = _device_microseconds(graph.replay, repeats, seconds)
-    targets = [torch.empty_like(x) for _ in range(copies)]
-
-    def copy() -> None:
-        for target, inputs in zip(targets, rotation, strict=True):
-            target.copy_(inputs[0].detach())
-
-    row["copy"] = _device_microseconds(copy, copies, seconds)
-    row["times a copy"] = row["ours"].median / row["copy"].median
+def summed(group: Group, layers: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Medians summed over the layers, and the ratios that the bars are about: graphs against graphs."""
+    names = [name for name, value in layers[0].items() if isinstance(value, Summary)]
+    row: dict[str, Any] = group.described() | {"channels": "all", "size": "all"}
+    row |= {name: sum(layer[name].median for layer in layers) for name in names}
+    row["times a copy"] = row["ours in a graph"] / row["copy"]
+    row["times eager"] = row["eager"] / row["ours"]
+    row["times eager, both in graphs"] = row["eager in a graph"] / row["ours in a graph"]
+    if "compiled" in row:
+        row["times compiled"] = row["compiled"] / row["ours"]
     return row
-
-
-def rows(seconds: float) -> list[dict[str, Any]]:
-    """One row per layer, batch, dtype and pass; `seconds` of device time per candidate. Microseconds per call."""
-    found = []
-    for image, layers in LAYERS.items():
-        for batch in (1, 32):
-            for channels, size in layers:
-                for dtype in (torch.float32, torch.bfloat16):
-                    for backward in (False, True):
-                        found.append(_point(image, batch, channels, size, dtype, backward, seconds))
-    return found
-
-
-def main() -> None:
-    """Parse the command line, measure, print, store."""
-    parser = argparse.ArgumentParser(description="freq_mix on a GPU")
-    parser.add_argument("--seconds", type=float, default=0.2, help="of device time per candidate")
-    parser.add_argument("--json", type=Path, help="store rows and machine here")
-    arguments = parser.parse_args()
-    if af.ops.backends()["cuda"] != "ready":
-        raise SystemExit(f"no GPU: {af.ops.backends()['cuda']}")
-    measured = rows(arguments.seconds)
-    for row in measured:
-        shape = "×".join(map(str, row["shape"]))
-        times = ", ".join(f"{name} {value.median:.1f}" for name, value in row.items() if isinstance(value, Summary))
-        print(f"{shape} {row['dtype']} {row['pass']}: {times} µs; {row['times a copy']:.2f} times a copy")
-    if arguments.json:
-        write_json(arguments.json, "gpu_freq_mix", measured, {})
-
-
-if __name__ == "__main__":
-    main()

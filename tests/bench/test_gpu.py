@@ -98,3 +98,51 @@ def test_the_loop_of_one_image_makes_the_evaluators_clicks(predictor, samples, m
     monkeypatch.setattr("bench.gpu_click.MAX_CLICKS", 6)
     found = af.evaluate(predictor, samples, "largest", batch_size=1, thresholds=(0.90,), max_clicks=6)
     assert [field_clicks(predictor, sample, _distance()) for sample in samples] == found.clicks
+
+
+def test_layers_are_summed_and_compared():
+    from bench.gpu_freq_mix import COMPILED, summed
+    from bench.measure import summarise
+
+    times = {"ours": 1.0, "eager": 6.0, "compiled": 5.0, "ours in a graph": 0.5, "eager in a graph": 4.0, "copy": 0.25}
+    layers = [
+        {"channels": 32, **{name: summarise([scale * value]) for name, value in times.items()}} for scale in (1, 3)
+    ]
+    row = summed(COMPILED, layers)
+    assert (row["image"], row["batch"], row["dtype"], row["pass"]) == ("448", 32, "float32", "forward")
+    assert {name: row[name] for name in times} == {name: 4 * value for name, value in times.items()}
+    assert row["times a copy"] == 2
+    assert row["times eager"] == 6
+    assert row["times eager, both in graphs"] == 8
+    assert row["times compiled"] == 5
+
+
+def test_layers_that_do_not_fit_the_time_are_named(monkeypatch):
+    from bench import gpu_freq_mix
+
+    measured = []
+    monkeypatch.setattr(gpu_freq_mix, "summed", lambda group, layers: {})
+
+    def point(group, channels, size, seconds):
+        measured.append(group)
+        return {}
+
+    clock = iter([0.0, 0.0, 5.0, 11.0])
+    monkeypatch.setattr(gpu_freq_mix, "point", point)
+    monkeypatch.setattr(gpu_freq_mix.time, "monotonic", lambda: next(clock))
+    rows = gpu_freq_mix.rows(10.0)
+    assert measured == [group for group in gpu_freq_mix.GROUPS[:2] for _ in range(4)]
+    assert len(rows[-1]["left out for want of time"]) == len(gpu_freq_mix.GROUPS) - 2
+
+
+def test_the_sibling_operators_beside_torch():
+    from bench import band_split, gpu_siblings, rfft2
+
+    for operator, shape in [("band_split", (1, 1, 20, 20, 4)), ("band_merge", (1, 2, 20, 20, 4))]:
+        assert operator in band_split.SHAPES
+        row = gpu_siblings._row(operator, shape, True, 0.0, "cpu")
+        assert (row["pass"], row["faster"]) == ("forward+backward", min(("fftn", "fft2"), key=lambda n: row[n].median))
+    for operation in rfft2.OPERATIONS:
+        row = gpu_siblings._row(operation, (1, 2, 6, 6), False, 0.0, "cpu")
+        assert row["ratio"].median > 0
+        assert row["faster"] == "torch"
