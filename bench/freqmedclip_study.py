@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import itertools
 import json
 import sys
 import time
@@ -59,7 +60,7 @@ ASKED = {"right": "right", "wrong": "wrong", "unseen": "an abnormal region"}
 MEASURES = ("dice", "iou", "hausdorff", "boundary_dice")
 
 
-def training(arguments: argparse.Namespace) -> ClickFreeConfig:
+def training(arguments: argparse.Namespace, seed: int) -> ClickFreeConfig:
     """Ten times the paper's learning rate, since everything starts from random weights."""
     return ClickFreeConfig(
         epochs=arguments.epochs,
@@ -69,20 +70,20 @@ def training(arguments: argparse.Namespace) -> ClickFreeConfig:
         weight_decay=0.01,
         average=0.99,
         validate_every=1,
-        seed=arguments.seed,
+        seed=seed,
     )
 
 
-def trained(variant: str, arguments: argparse.Namespace) -> tuple[FreqMedCLIP, dict[str, Any]]:
+def trained(variant: str, seed: int, arguments: argparse.Namespace) -> tuple[FreqMedCLIP, dict[str, Any]]:
     """The variant's network at its best epoch, from --runs where that has it already, and how it was trained."""
-    config = training(arguments)
+    config = training(arguments, seed)
     options = {"size": arguments.size, "wrong": arguments.wrong} | TRAINED_WITH.get(variant, {})
     task = FreqMedCLIPTask(**options)
     items = task.training_items(arguments.data, "train", arguments.limit)
     held_out = task.items(arguments.data, "val", arguments.limit)
-    torch.manual_seed(arguments.seed)
+    torch.manual_seed(seed)
     network = FreqMedCLIP.small(input_size=arguments.size, **VARIANTS[variant])
-    out = arguments.runs / f"{list(VARIANTS).index(variant)}-wrong{options['wrong']:g}-seed{arguments.seed}"
+    out = arguments.runs / f"{list(VARIANTS).index(variant)}-wrong{options['wrong']:g}-seed{seed}"
     history = {"data": items.name, "task": {"name": "freqmedclip", "options": options}}
     path = train_click_free(network, task, items, out, config, history, held_out, resume=out.exists())
     log = [json.loads(line) for line in (out / "log.jsonl").read_text(encoding="utf-8").splitlines()]
@@ -151,7 +152,7 @@ def milliseconds(network: FreqMedCLIP, rounds: int = 15) -> float:
 
 def scores_part(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """One row per split and phrase."""
-    network, how = trained(COMPLETE, arguments)
+    network, how = trained(COMPLETE, arguments.seeds[0], arguments)
     for split in ("val", "test"):
         for asked, phrase in ASKED.items():
             task = FreqMedCLIPTask(size=arguments.size, phrase=phrase)
@@ -161,13 +162,12 @@ def scores_part(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
 
 
 def ablations_part(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
-    """One row per variant, on val."""
-    finished = arguments.finished
-    for variant in arguments.variants or VARIANTS:
-        if variant in finished:
+    """One row per variant and seed, on val."""
+    for seed, variant in itertools.product(arguments.seeds, arguments.variants or VARIANTS):
+        if (variant, seed) in arguments.finished:
             continue
-        network, how = trained(variant, arguments)
-        row = {"name": variant, "parameters": parameters(network), "macs": macs(network), "training": how}
+        network, how = trained(variant, seed, arguments)
+        row = {"name": variant, "seed": seed, "parameters": parameters(network), "macs": macs(network), "training": how}
         for asked in ("right", "wrong"):
             task = FreqMedCLIPTask(size=arguments.size, phrase=ASKED[asked])
             scores = score(network, task, task.items(arguments.data, "val", arguments.limit), measures=MEASURES)
@@ -229,22 +229,29 @@ def main(command: list[str] | None = None) -> None:
     parser.add_argument("--wrong", type=float, default=0.25, help="share of training images with a wrong phrase")
     parser.add_argument("--limit", type=int, help="the first N images of each set and split")
     parser.add_argument("--variants", nargs="+", metavar="NAME", choices=VARIANTS, help="only these ablations")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--seeds", nargs="+", type=int, default=[0], help="each variant once per seed; scores: the first"
+    )
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args(command)
     if arguments.part != "cost" and not arguments.runs:
         parser.error("--runs: a folder for the trainings is needed")
     torch.set_num_threads(arguments.threads)
-    torch.manual_seed(arguments.seed)
+    torch.manual_seed(arguments.seeds[0])
     names = ",".join(f"path/to/{Path(path.strip()).name}" for path in arguments.data.split(","))
-    summary: dict[str, Any] = {"part": arguments.part, "threads": arguments.threads, "seed": arguments.seed}
+    summary: dict[str, Any] = {"part": arguments.part, "threads": arguments.threads}
+    described = training(arguments, arguments.seeds[0]).as_dict()
+    if arguments.part == "ablations":  # each row has its own
+        del described["seed"]
+    else:
+        summary["seed"] = arguments.seeds[0]
     if arguments.part != "cost":
         summary |= {
             "data": [Path(path.strip()).name for path in arguments.data.split(",")],
             "limit": arguments.limit,
             "size": arguments.size,
             "wrong": arguments.wrong,
-            "training": training(arguments).as_dict(),
+            "training": described,
             "command": f"python -m bench.freqmedclip_study {arguments.part} --data {names} --runs DIR "
             f"--size {arguments.size} --epochs {arguments.epochs} --batch-size {arguments.batch_size} "
             f"--wrong {arguments.wrong:g}" + (f" --limit {arguments.limit}" if arguments.limit else ""),
@@ -255,7 +262,7 @@ def main(command: list[str] | None = None) -> None:
         if record["summary"] != summary:
             parser.error(f"--json: {arguments.json} holds a study with other settings")
         rows = record["rows"]
-    arguments.finished = {row["name"] for row in rows}
+    arguments.finished = {(row["name"], row["seed"]) for row in rows}
     for row in PARTS[arguments.part](arguments):
         rows.append(row)
         print(row["name"], file=sys.stderr, flush=True)

@@ -49,28 +49,34 @@ def difference(row: dict[str, Any], complete: dict[str, Any], source: str | None
 
 
 def ablations() -> str:
-    """What each variant's Dice differs by from the complete network's, and what it costs."""
+    """What each variant's Dice differs by from the complete network's of the same seed, and what it costs."""
     record = stored("freqmedclip-ablations")
-    rows = {row["name"]: row for row in record["rows"]}
-    complete, summary = rows[COMPLETE], record["summary"]
+    rows = {(row["name"], row["seed"]): row for row in record["rows"]}
+    seeds, summary = sorted({seed for _, seed in rows}), record["summary"]
     header = ["network", "trained", "MMAC", *(f"ΔDice, {name}" for name in SETS.values()), "Dice, wrong phrase"]
     lines = []
     for name in VARIANTS:
-        if name not in rows:
+        made = [rows[name, seed] for seed in seeds if (name, seed) in rows]
+        if not made:
             continue
-        row = rows[name]
-        cells = [f"{row['parameters']['trained'] / 1e6:.2f} M", f"{row['macs'] / 1e6:.0f}"]
+        cells = [f"{made[0]['parameters']['trained'] / 1e6:.2f} M", f"{made[0]['macs'] / 1e6:.0f}"]
         for source in SETS:
-            there = source in row["right"]["sets"] and row is not complete
-            cells.append(_with_error(difference(row, complete, source), "+.3f") if there else "")
-        lines.append([name, *cells, f"{mean(row['wrong']['dice']):.3f}"])
-    dice = ", ".join(f"{SETS[s]} {found['dice'][0]:.3f}" for s, found in complete["right"]["sets"].items() if s in SETS)
-    how, training = complete["training"], summary["training"]
+            found = [difference(row, rows[COMPLETE, row["seed"]], source)[0] for row in made]
+            each = ", ".join(f"{value:+.3f}" for value in found)
+            cells.append(f"{mean(found):+.3f} ({each})" if name != COMPLETE else "")
+        lines.append([name, *cells, f"{mean(mean(row['wrong']['dice']) for row in made):.3f}"])
+    complete = [rows[COMPLETE, seed] for seed in seeds]
+    dice = "; ".join(
+        f"{SETS[source]} " + ", ".join(f"{row['right']['sets'][source]['dice'][0]:.3f}" for row in complete)
+        for source in complete[0]["right"]["sets"]
+    )
+    errors = [difference(row, rows[COMPLETE, row["seed"]], source)[1] for row in rows.values() for source in SETS]
+    how, training = complete[0]["training"], summary["training"]
     return markdown(header, lines) + (
-        f"\n\nDice less that of the complete network ({dice}; under the wrong phrase, all images, in the last column), "
-        "mean ± standard error over the same images of val; what another seed would change is not in it. Each was "
-        f"trained once, seed {summary['seed']}, {how['steps']} steps of {training['batch_size']} images at "
-        f"{summary['size']} px." + footnote(record)
+        f"\n\nDice less that of the complete network of the same seed ({dice}): mean (seeds "
+        f"{', '.join(map(str, seeds))}); under the wrong phrase, all images, in the last column. The standard error "
+        f"over the images of val is at most {max(errors):.3f}. Each was trained for {how['steps']} steps of "
+        f"{training['batch_size']} images at {summary['size']} px." + footnote(record)
     )
 
 
