@@ -7,14 +7,21 @@ from typing import Any
 
 from bench.speed_tables import markdown, stored
 
-__all__ = ["FUSIONS", "average", "disentangled", "disentangled_cost"]
+__all__ = ["FUSIONS", "LOST", "average", "disentangled", "disentangled_cost", "lost_a_class"]
 
 FUSIONS = ("none", "early", "late")
+LOST = 0.2
+"""A run whose mean Dice of a class is below has not learned that class."""
 
 
 def average(row: dict[str, Any], key: str) -> float:
     """Mean over volumes and classes."""
     return mean(value for volume in row[key] for value in volume)
+
+
+def lost_a_class(row: dict[str, Any]) -> bool:
+    """Whether the run hardly finds one of its classes."""
+    return min(mean(of_class) for of_class in zip(*row["dice"], strict=True)) < LOST
 
 
 def disentangled(record: dict[str, Any] | None = None) -> str:
@@ -32,14 +39,23 @@ def disentangled(record: dict[str, Any] | None = None) -> str:
                 {draw: factor * average(of[fusion, draw], key) for draw in draws}
                 for key, factor in (("dice", 100), ("hausdorff95", 1))
             )
-            gained = [dice[draw] - 100 * average(of["none", draw], "dice") for draw in paired]
-            cells = [str(size), fusion, _spread(list(dice.values())), _spread(gained, "+.2f")]
-            lines.append([*cells, _spread(list(distance.values())), str(len(draws))])
-    header = ["training volumes", "fusion", "Dice, %", "Dice less that of none", "HD95, mm", "draws"]
+            gained = {draw: dice[draw] - 100 * average(of["none", draw], "dice") for draw in paired}
+            whole = [draw for draw in paired if not any(lost_a_class(of[name, draw]) for name in ("none", fusion))]
+            lost = sum(lost_a_class(of[fusion, draw]) for draw in draws)
+            lines.append(
+                [
+                    *(str(size), fusion, _spread(list(dice.values())), _spread(list(distance.values()))),
+                    *(str(len(draws)), str(lost), _spread(list(gained.values()), "+.2f")),
+                    f"{_spread([gained[draw] for draw in whole], '+.2f')} ({len(whole)})" if whole else "",
+                ]
+            )
+    header = ["training volumes", "fusion", "Dice, %", "HD95, mm", "draws", "lost a class"]
+    header += ["Dice less that of none", "where neither lost a class (draws)"]
     settings, machine, data = record["settings"], record["machine"], record["data"]
     scored = next(part for name, part in data.items() if name != "train")
     return markdown(header, lines) + (
-        f"\n\nScored volumes: {scored['volumes']}; mean of both classes; ±: standard error over draws. "
+        f"\n\nScored volumes: {scored['volumes']}; mean of both classes; ±: standard error over draws. A class is lost "
+        f"where its mean Dice is below {100 * LOST:.0f} %. "
         f"{settings['steps']} steps of one volume, Adam {settings['learning_rate']} to 0 by a cosine, "
         f"dropout {settings['dropout']}, {machine['cpu']}, torch {record['versions']['torch']}."
     )

@@ -26,10 +26,17 @@ def record():
 
 def test_differences_pair_draw_by_draw(tables):
     text = tables.disentangled(record())
-    assert "| 4 | none | 60.00 ± 10.00 |  | 1.50 ± 0.00 | 2 |" in text
-    assert "| 4 | early | 65.00 ± 5.00 | +5.00 ± 5.00 | 1.50 ± 0.00 | 2 |" in text
-    assert "| 4 | late | 40.00 | -10.00 | 1.50 | 1 |" in text
+    assert "| 4 | none | 60.00 ± 10.00 | 1.50 ± 0.00 | 2 | 0 |  |  |" in text
+    assert "| 4 | early | 65.00 ± 5.00 | 1.50 ± 0.00 | 2 | 0 | +5.00 ± 5.00 | +5.00 ± 5.00 (2) |" in text
+    assert "| 4 | late | 40.00 | 1.50 | 1 | 0 | -10.00 | -10.00 (1) |" in text
     assert "Scored volumes: 1;" in text
+
+
+def test_draws_that_lost_a_class_are_counted_and_compared_apart(tables):
+    made = record()
+    made["rows"][2]["dice"] = [[0.9, 0.1]]
+    text = tables.disentangled(made)
+    assert "| 4 | early | 60.00 ± 10.00 | 1.50 ± 0.00 | 2 | 1 | +0.00 ± 0.00 | +0.00 (1) |" in text
 
 
 def test_subsets_are_drawn_apart_and_anew_each_time(tables):
