@@ -19,10 +19,16 @@ ROOT = Path(__file__).parents[1]
 SOURCES = ROOT / "csrc"
 # As cmake/cpu.cmake: what decides a click is computed without contraction.
 FLAGS = ("-std=c++17", "-O1", "-Wall", "-Wextra", "-Werror", "-ffp-contract=off", "-fno-math-errno", "-pthread")
-DEFINITIONS = ("-DAF_ISA=host", f"-I{SOURCES}")
+DEFINITIONS = ("-DAF_ISA=host", "-DAF_TURN_BEFORE_ACCESS", f"-I{SOURCES}")
 
-KINDS = ("alone", "fibers", "warps", "threads")
-GROUPS = ({}, {"kind": "fibers", "ranks": 7}, {"kind": "warps", "ranks": 64}, {"kind": "threads", "ranks": 3})
+KINDS = ("alone", "fibers", "warps", "threads", "turns")
+GROUPS = (
+    {},
+    {"kind": "fibers", "ranks": 7},
+    {"kind": "warps", "ranks": 64},
+    {"kind": "threads", "ranks": 3},
+    {"kind": "turns", "ranks": 7},
+)
 """Keywords of `run`: one of each kind of group."""
 
 

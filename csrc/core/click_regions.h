@@ -95,7 +95,7 @@ AF_DEVICE void number_regions(Group& group, const ClickImage& image) {
     if (i < count) {
       const uint32_t word = image.word(c, y, w);
       for (uint32_t starts = word & ~(word << 1 | image.word(c, y, w - 1) >> 31); starts; starts &= starts - 1) {
-        const int start = node + lowest_bit32(starts), root = find_root(parent, start);
+        const int start = node + lowest_bit32(starts), root = follow_to_root(parent, start);
         if (root == start)
           roots |= starts & (~starts + 1);
         else

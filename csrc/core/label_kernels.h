@@ -102,7 +102,7 @@ AF_DEVICE void point_at_roots(Group& group, const LabelImage& image) {
       group.template ballots<1, 1>(
           [&](int i) -> uint32_t {
             if (!(word >> i & 1)) return 0;
-            const int32_t root = find_root(image.labels, first + i);
+            const int32_t root = follow_to_root(image.labels, first + i);
             if (root != first + i) relaxed::store(image.labels + first + i, root);
             return root == first + i;
           },

@@ -19,6 +19,16 @@ AF_DEVICE inline int32_t find_root(int32_t* parent, int32_t node) {
   }
 }
 
+// For a pass in which every node is made to point at its root by one rank, its owner. It writes nothing: a rank that
+// shortened another's chain with what it read a moment ago would undo what the owner has just settled.
+AF_DEVICE inline int32_t follow_to_root(const int32_t* parent, int32_t node) {
+  for (;;) {
+    const int32_t up = relaxed::load(parent + node);
+    if (up < 0 || up == node) return node;
+    node = up;
+  }
+}
+
 AF_DEVICE inline void unite(int32_t* parent, int32_t a, int32_t b) {
   while ((a = find_root(parent, a)) != (b = find_root(parent, b))) {
     const int32_t high = a > b ? a : b, low = a > b ? b : a;

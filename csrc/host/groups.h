@@ -1,5 +1,6 @@
-// Ranks of a group (core/group.h) on the host, for tests: one alone, fibers that take turns at random between syncs,
-// and threads, which the thread sanitizer watches. Never part of the package.
+// Ranks of a group (core/group.h) on the host, for tests: one alone, fibers that take turns at random between syncs or
+// before any access to shared memory (core/relaxed.h), and threads, which the thread sanitizer watches. Never part of
+// the package.
 //
 // Every kind can be told to walk past the n-th sync of each rank, to show that a test notices a missing one.
 #pragma once
@@ -19,6 +20,7 @@
 #include <vector>
 
 #include "core/group.h"
+#include "core/relaxed.h"
 
 namespace activefreq::AF_ISA {
 
@@ -38,8 +40,15 @@ class FiberScheduler {
     int size = 0, arrived = 0, passed = 0, collective = 0;
   };
 
-  FiberScheduler(int ranks, unsigned seed, int skipped)
-      : fibers_(ranks), teams_((ranks + 31) / 32), values_(ranks), skipped_(skipped), random_(seed) {
+  // `at_accesses`: fibers also stop at random where they touch memory that ranks share, so that any rank may come
+  // between a load and the store that follows from it.
+  FiberScheduler(int ranks, unsigned seed, int skipped, bool at_accesses)
+      : fibers_(ranks),
+        teams_((ranks + 31) / 32),
+        values_(ranks),
+        skipped_(skipped),
+        at_accesses_(at_accesses),
+        random_(seed) {
     if (ranks > 32 && ranks % 32) fail("ranks have to fill their warps");
     everyone_.size = ranks;
     for (Meeting& team : teams_) team.size = std::min(ranks, 32);
@@ -48,6 +57,7 @@ class FiberScheduler {
   // Runs body(rank) for every rank. Aborts where some wait for what the others never reach.
   void run(const std::function<void(int)>& body) {
     body_ = &body;
+    running = this;
     for (Fiber& fiber : fibers_) {
       fiber.stack.reset(new char[kStack]);
       getcontext(&fiber.context);
@@ -71,9 +81,14 @@ class FiberScheduler {
         }
       if (steps_ == before) fail("a collective that not every rank reaches");
     }
+    running = nullptr;
   }
+  static inline thread_local FiberScheduler* running = nullptr;  // on this thread
 
   int size() const { return static_cast<int>(fibers_.size()); }
+  void take_turn() {
+    if (at_accesses_ && random_() % 4 == 0) suspend(fibers_[now_]);
+  }
   void sync(int rank) {
     if (fibers_[rank].syncs++ != skipped_) wait(everyone_, kSync);
   }
@@ -156,6 +171,7 @@ class FiberScheduler {
   std::vector<uint32_t> values_;
   Meeting everyone_;
   int skipped_, now_ = 0, steps_ = 0;
+  bool at_accesses_;
   std::mt19937 random_;
   const std::function<void(int)>* body_ = nullptr;
   jmp_buf home_;
@@ -175,10 +191,16 @@ class FiberRank {
   int rank_;
 };
 
+#ifdef AF_TURN_BEFORE_ACCESS
+inline void relaxed::take_turn() {
+  if (FiberScheduler::running) FiberScheduler::running->take_turn();
+}
+#endif
+
 // body(FiberRank) on every rank.
 template <class Body>
-void run_fibers(int ranks, unsigned seed, int skipped, Body body) {
-  FiberScheduler scheduler(ranks, seed, skipped);
+void run_fibers(int ranks, unsigned seed, int skipped, bool at_accesses, Body body) {
+  FiberScheduler scheduler(ranks, seed, skipped, at_accesses);
   scheduler.run([&](int rank) { body(FiberRank(scheduler, rank)); });
 }
 
@@ -229,7 +251,7 @@ void run_threads(int ranks, int skipped, Body body) {
 }
 
 // ---- Any of them, as tests name them --------------------------------------------------------------------------------
-enum class Kind : int32_t { alone, fibers, warps, threads };
+enum class Kind : int32_t { alone, fibers, warps, threads, turns };
 
 struct Run {
   Kind kind;
@@ -249,17 +271,23 @@ void run_group(const Run& run, Body body) {
       Scalar<ThreadRank> group(rank);
       body(group);
     });
-  } else if (run.kind == Kind::fibers) {
-    run_fibers(run.ranks, run.seed, run.skipped, [&](FiberRank rank) {
+  } else if (run.kind == Kind::fibers || run.kind == Kind::turns) {
+    run_fibers(run.ranks, run.seed, run.skipped, run.kind == Kind::turns, [&](FiberRank rank) {
       Scalar<FiberRank> group(rank);
       body(group);
     });
   } else {
-    run_fibers(run.ranks, run.seed, run.skipped, [&](FiberRank rank) {
+    run_fibers(run.ranks, run.seed, run.skipped, false, [&](FiberRank rank) {
       Warps<FiberRank> group(rank);
       body(group);
     });
   }
+}
+
+// Every step-th of `count` nodes in one set with node 0, in chains of many links.
+inline void chain_together(int32_t* parent, int count, int step, std::mt19937& random) {
+  for (int i = step; i < count; i += step) parent[i] = std::max(0, i - step * static_cast<int>(1 + random() % 4));
+  parent[0] = 0;
 }
 
 }  // namespace activefreq::AF_ISA

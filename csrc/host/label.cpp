@@ -43,4 +43,21 @@ extern "C" int32_t differences(const Run* run) {
   return count;
 }
 
+// Pixels that do not point at their root after the pass that sees to it, from chains as long as joins may leave them.
+extern "C" int32_t loose_ends(const Run* run) {
+  constexpr int kHeight = 24, kWidth = 64, kPixels = kHeight * kWidth;
+  std::mt19937 random(run->seed);
+  const std::vector<uint8_t> mask(kPixels, 1);
+  std::vector<int32_t> labels(kPixels);
+  int32_t count = 0;
+  const Label p = {mask.data(), labels.data(), &count, 1, kHeight, kWidth, 8};
+  std::vector<uint32_t> workspace(label_workspace(p));
+  const LabelImage image = label_image(p, workspace.data(), 0);
+  Scalar<Alone> alone{Alone()};
+  find_runs(alone, image);
+  chain_together(labels.data(), kPixels, 1, random);
+  run_group(*run, [&](auto& group) { point_at_roots(group, image); });
+  return static_cast<int32_t>(kPixels - std::count(labels.begin(), labels.end(), 0));
+}
+
 #include "host/race_main.h"

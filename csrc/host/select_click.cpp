@@ -119,4 +119,27 @@ extern "C" int32_t differences(const Run* run) {
   return count;
 }
 
+// Runs that do not point at their root once regions are numbered, from chains as long as joins may leave them.
+extern "C" int32_t loose_ends(const Run* run) {
+  constexpr int kHeight = 24, kWidth = 64, kPixels = kHeight * kWidth;
+  std::mt19937 random(run->seed);
+  const std::vector<float> prob(kPixels, 0.f);
+  std::vector<int8_t> target(kPixels);
+  for (int i = 0; i < kPixels; i += 2) target[i] = 1;  // every other pixel a run of its own
+  SelectClick call = {};
+  call.prob = prob.data(), call.target = target.data();
+  call.batch = 1, call.height = kHeight, call.width = kWidth;
+  call.rule = {Strategy::acselect, Reading::error_sum, Placement::distance, 8, .5f, 1e-6f, 1, {.35, .35, .3}};
+  std::vector<uint64_t> workspace(click_plan(call, nullptr).workspace_bytes() / 8 + 1);
+  const ClickPlan plan = click_plan(call, reinterpret_cast<char*>(workspace.data()));
+  const ClickImage image(plan, 0);
+  const Run alone = {Kind::alone, 1, 0, kNoSync};
+  run_step<ClickStep::masks>(alone, image);
+  chain_together(image.parent(), kPixels, 2, random);
+  run_step<ClickStep::number>(*run, image);
+  int32_t count = image.parent()[0] >= 0;
+  for (int i = 2; i < kPixels; i += 2) count += image.parent()[i] != 0;
+  return count;
+}
+
 #include "host/race_main.h"

@@ -53,3 +53,11 @@ def test_a_missing_sync_is_noticed(host_kernels, skipped):
         assert not kernels.differs(run(**group))
         assert kernels.differs(run(**group, skipped=skipped))
     assert "exit status" in kernels.races(ranks=3, skipped=skipped)
+
+
+@pytest.mark.parametrize("group", GROUPS, ids=str)
+def test_everything_points_at_its_root_whatever_comes_between(host_kernels, group):
+    """A pass that shortened other ranks' chains would write over what they have just settled."""
+    kernels = host_kernels("label")
+    for seed in range(20):
+        assert kernels("loose_ends", run(**group, seed=seed)) == 0

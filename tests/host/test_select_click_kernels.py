@@ -107,3 +107,11 @@ def test_threads_without_a_sync_race(host_kernels, skipped):
 def test_with_all_syncs_groups_agree(host_kernels):
     for group in GROUPS[1:]:
         assert not host_kernels("select_click").differs(run(**group))
+
+
+@pytest.mark.parametrize("group", GROUPS, ids=str)
+def test_everything_points_at_its_root_whatever_comes_between(host_kernels, group):
+    """A pass that shortened other ranks' chains would write over what they have just settled."""
+    kernels = host_kernels("select_click")
+    for seed in range(20):
+        assert kernels("loose_ends", run(**group, seed=seed)) == 0
