@@ -1,7 +1,7 @@
 """Figures on a GPU: `make gpu` runs this; it keeps gpu-CARD-DATE.json in a folder.
 
-Each part is a module `bench.gpu_PART` with `rows(seconds)`. What a part gave is stored before the next one starts, and
-a part that fails or is not there does not keep the others from being measured: the JSON says so beside the rows.
+Each part is a module `bench.gpu_PART` with `rows(seconds)`. Every row is stored as it comes, and a part that fails or
+is not there does not keep the others from being measured: the JSON says so beside the rows.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -30,24 +30,6 @@ SEED = 0
 PACKAGES = ("numpy", "transformers", "safetensors")
 
 Rows = list[dict[str, Any]]
-
-
-def collect(parts: Iterable[str], seconds: float) -> Iterator[tuple[str, str, Rows]]:
-    """(part, state, rows) of each; parts share the time that is left. State is "measured", "absent" or the error."""
-    parts, end = list(parts), time.monotonic() + seconds
-    for index, part in enumerate(parts):
-        if importlib.util.find_spec(f"bench.gpu_{part}") is None:
-            yield part, "absent", []
-            continue
-        share = max(1.0, (end - time.monotonic()) / (len(parts) - index))
-        torch.manual_seed(SEED)
-        try:
-            rows: Rows = importlib.import_module(f"bench.gpu_{part}").rows(share)
-        except Exception as error:  # the other parts are still worth their figures
-            traceback.print_exc()
-            yield part, f"failed: {type(error).__name__}: {error}", []
-            continue
-        yield part, "measured", [{"part": part, **row} for row in rows]
 
 
 def settings(arguments: list[str]) -> dict[str, Any]:
@@ -84,16 +66,38 @@ def _version(package: str) -> str | None:
 
 
 def measure(path: Path, parts: Iterable[str], seconds: float, described: dict[str, Any]) -> dict[str, str]:
-    """Collect, print, and store after every part; the state of each part."""
+    """Measure, print and store row by row; the state of each part: measured, absent or the error.
+
+    Parts share the time that is left. What a part had measured before it failed is kept, and so it is where time runs
+    out for all of them.
+    """
+    parts, end = list(parts), time.monotonic() + seconds
     states: dict[str, str] = {}
     kept: Rows = []
-    for part, state, rows in collect(parts, seconds):
-        states[part] = state
-        kept += rows
-        print(f"{part}: {state}", flush=True)
-        for row in rows:
-            print("  " + ", ".join(f"{key} {_text(value)}" for key, value in row.items() if key != "part"), flush=True)
+
+    def store() -> None:
         write_json(path, "gpu", kept, {**described, "parts": states})
+
+    for index, part in enumerate(parts):
+        if importlib.util.find_spec(f"bench.gpu_{part}") is None:
+            states[part] = "absent"
+            continue
+        share = max(1.0, (end - time.monotonic()) / (len(parts) - index))
+        print(f"{part}:", flush=True)
+        states[part] = "not finished"
+        torch.manual_seed(SEED)
+        try:
+            for row in importlib.import_module(f"bench.gpu_{part}").rows(share):
+                kept.append({"part": part, **row})
+                store()
+                print("  " + ", ".join(f"{key} {_text(value)}" for key, value in row.items()), flush=True)
+            states[part] = "measured"
+        except Exception as error:  # the other parts are still worth their figures
+            traceback.print_exc()
+            states[part] = f"failed: {type(error).__name__}: {error}"
+        print(f"{part}: {states[part]}", flush=True)
+        store()
+    store()
     return states
 
 

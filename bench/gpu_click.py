@@ -9,7 +9,7 @@ on the CPU.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -34,16 +34,16 @@ STOP_AT = 0.90
 Distance = Callable[[np.ndarray], np.ndarray]
 
 
-def rows(seconds: float) -> list[dict[str, Any]]:
+def rows(seconds: float) -> Iterator[dict[str, Any]]:
     """One click at 224 and 448 pixels; evaluations at 224 by two strategies, batch 64."""
     predictor = load(MODEL, "cuda")
-    found = []
     for size in (224, 448):
         resized = FreqFormerPredictor(predictor.network, predictor.name, input_size=size)
-        found.append(one_click(resized, Phantom("test", (size, size))[0], seconds / 6))
+        yield one_click(resized, Phantom("test", (size, size))[0], seconds / 6)
     dataset = Phantom("test", (224, 224), limit=IMAGES)
     samples = [dataset[index] for index in range(len(dataset))]
-    return found + [evaluation(predictor, samples, strategy, 64, seconds / 3) for strategy in ("largest", "acselect")]
+    for strategy in ("largest", "acselect"):
+        yield evaluation(predictor, samples, strategy, 64, seconds / 3)
 
 
 def one_click(predictor: FreqFormerPredictor, sample: Sample, seconds: float, rounds: int = 2) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -10,10 +11,10 @@ import activefreq as af
 from bench.measure import interleaved, ratio, summarise
 
 
-def rows(seconds: float) -> list[dict[str, Any]]:
+def rows(seconds: float) -> Iterator[dict[str, Any]]:
     """One row per size and batch, in about so many seconds."""
     points = [(size, batch) for size in (224, 448, 1024) for batch in (1, 16)]
-    return [_row(size, batch, seconds / len(points)) for size, batch in points]
+    return (_row(size, batch, seconds / len(points)) for size, batch in points)
 
 
 def _row(size: int, batch: int, seconds: float, clicks: int = 20) -> dict[str, Any]:

@@ -9,7 +9,7 @@ about is measured first: what does not fit the time is left out and named.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ import torch
 
 import activefreq as af
 from bench.freq_mix import LAYERS, eager_rfft2, make_inputs
-from bench.gpu_timing import captured, device_microseconds
+from bench.gpu_timing import Work, captured, device_microseconds
 from bench.measure import Summary
 
 Call = Callable[[Sequence[torch.Tensor]], object]
@@ -34,6 +34,8 @@ class Group:
     batch: int
     dtype: torch.dtype
     backward: bool
+    compiled: bool = False
+    """Also beside torch.compile, which takes several seconds a layer."""
 
     def described(self) -> dict[str, Any]:
         """The columns that name it in a row."""
@@ -48,9 +50,8 @@ class Group:
 
 
 FLOAT, HALF = torch.float32, torch.bfloat16
-COMPILED = Group("448", 32, FLOAT, False)  # alone: compiling takes several seconds a layer
 GROUPS = [
-    COMPILED,
+    Group("448", 32, FLOAT, False),
     Group("448", 32, FLOAT, True),
     Group("448", 32, HALF, False),
     Group("224", 1, FLOAT, False),
@@ -59,23 +60,25 @@ GROUPS = [
     *(Group("224", 32, dtype, backward) for dtype in (FLOAT, HALF) for backward in (False, True)),
     Group("448", 32, HALF, True),
     Group("448", 1, FLOAT, True),
+    Group("448", 32, FLOAT, False, compiled=True),
 ]
 """In the order in which they are measured."""
 
 
-def rows(seconds: float) -> list[dict[str, Any]]:
+def rows(seconds: float) -> Iterator[dict[str, Any]]:
     """A row per layer and a row per sum over four layers, microseconds per call, in about so many seconds."""
     end = time.monotonic() + seconds
     share = seconds / (len(GROUPS) * 4 * _CANDIDATES) / 2  # half of the time goes into warming up and capturing
-    found: list[dict[str, Any]] = []
     for place, group in enumerate(GROUPS):
         if time.monotonic() > end:
             names = [" ".join(str(value) for value in left.described().values()) for left in GROUPS[place:]]
-            found.append({"operator": "freq_mix", "left out for want of time": names})
-            break
-        layers = [point(group, channels, size, share) for channels, size in LAYERS[group.image]]
-        found += [*layers, summed(group, layers)]
-    return found
+            yield {"operator": "freq_mix", "left out for want of time": names}
+            return
+        layers = []
+        for channels, size in LAYERS[group.image]:
+            layers.append(point(group, channels, size, share))
+            yield layers[-1]
+        yield summed(group, layers)
 
 
 def point(group: Group, channels: int, size: int, seconds: float) -> dict[str, Any]:
@@ -91,14 +94,16 @@ def point(group: Group, channels: int, size: int, seconds: float) -> dict[str, A
     def definition(x: torch.Tensor, *weights: torch.Tensor) -> torch.Tensor:  # torch.fft has no bfloat16
         return eager_rfft2(x.float(), *weights).to(x.dtype)
 
-    works = {
-        "ours": _over(inputs, _adapted(af.ops.freq_mix, gradient)),
-        "eager": _over(inputs, _adapted(definition, gradient)),
+    ours, eager = (_over(inputs, _adapted(f, gradient)) for f in (af.ops.freq_mix, definition))
+    works: dict[str, Callable[[], Work]] = {
+        "ours": lambda: ours,
+        "eager": lambda: eager,
+        "ours in a graph": lambda: captured(ours),
+        "eager in a graph": lambda: captured(eager),
     }
-    if group == COMPILED:
+    if group.compiled:
         torch.compiler.reset()  # every layer compiles for its own shape
-        works["compiled"] = _over(inputs, _adapted(torch.compile(definition, dynamic=False), gradient))
-    works |= {f"{name} in a graph": captured(works[name]) for name in ("ours", "eager")}
+        works["compiled"] = lambda: _over(inputs, _adapted(torch.compile(definition, dynamic=False), gradient))
     targets = [torch.empty_like(x) for _ in rotation]
 
     def copy() -> None:
@@ -106,7 +111,13 @@ def point(group: Group, channels: int, size: int, seconds: float) -> dict[str, A
             target.copy_(source.detach())
 
     row = group.described() | {"channels": channels, "size": size}
-    row |= {name: device_microseconds(work, len(inputs), seconds) for name, work in works.items()}
+    for name, make in works.items():
+        try:
+            row[name] = device_microseconds(make(), len(inputs), seconds)
+        except Exception as error:  # of a rival: ours is still worth its figure
+            if name.startswith("ours"):
+                raise
+            row[f"{name} failed"] = f"{type(error).__name__}: {error}"[:200]
     return row | {"copy": device_microseconds(copy, len(rotation), seconds)}
 
 
@@ -133,12 +144,13 @@ def _adapted(function: Callable[..., torch.Tensor], gradient: torch.Tensor | Non
 
 def summed(group: Group, layers: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Medians summed over the layers, and the ratios that the bars are about: graphs against graphs."""
-    names = [name for name, value in layers[0].items() if isinstance(value, Summary)]
+    names = [name for name in layers[0] if all(isinstance(layer.get(name), Summary) for layer in layers)]
     row: dict[str, Any] = group.described() | {"channels": "all", "size": "all"}
     row |= {name: sum(layer[name].median for layer in layers) for name in names}
-    row["times a copy"] = row["ours in a graph"] / row["copy"]
-    row["times eager"] = row["eager"] / row["ours"]
-    row["times eager, both in graphs"] = row["eager in a graph"] / row["ours in a graph"]
-    if "compiled" in row:
-        row["times compiled"] = row["compiled"] / row["ours"]
-    return row
+    ratios = {
+        "times a copy": ("ours in a graph", "copy"),
+        "times eager": ("eager", "ours"),
+        "times eager, both in graphs": ("eager in a graph", "ours in a graph"),
+        "times compiled": ("compiled", "ours"),
+    }
+    return row | {name: row[a] / row[b] for name, (a, b) in ratios.items() if a in row and b in row}

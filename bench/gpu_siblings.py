@@ -6,7 +6,7 @@ timing. A call is timed to its end on the device: these operators stand between 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -18,12 +18,12 @@ Tensors = Sequence[torch.Tensor]
 _BATCHED = [shape for shape in rfft2.SHAPES if shape[0] > 1]
 
 
-def rows(seconds: float, device: str = "cuda") -> list[dict[str, Any]]:
+def rows(seconds: float, device: str = "cuda") -> Iterator[dict[str, Any]]:
     """One row per operator, shape and pass, in about so many seconds."""
     points = [(operator, shape) for operator, shapes in band_split.SHAPES.items() for shape in shapes]
     points += [(operation, shape) for operation in rfft2.OPERATIONS for shape in _BATCHED]
     share = seconds / (2 * len(points))
-    return [_row(*point, backward, share, device) for point in points for backward in (False, True)]
+    return (_row(*point, backward, share, device) for point in points for backward in (False, True))
 
 
 def _row(operator: str, shape: Sequence[int], backward: bool, seconds: float, device: str) -> dict[str, Any]:
@@ -37,7 +37,7 @@ def _row(operator: str, shape: Sequence[int], backward: bool, seconds: float, de
     calls = {name: band_split.caller(function, gradients) for name, function in functions.items()}
     synchronise = torch.cuda.synchronize if device == "cuda" else (lambda: None)
     with torch.set_grad_enabled(backward):
-        times = interleaved(calls, [given], seconds, synchronise=synchronise)
+        times = interleaved(calls, [given], seconds, rounds=3, synchronise=synchronise)
     row: dict[str, Any] = {
         "operator": operator,
         "shape": list(shape),

@@ -33,6 +33,8 @@ class Step:
     """Why it cannot run at all."""
     errors: str | None = None
     """A step that has this may be cut short: what counts then is that no line of its log matches this expression."""
+    unsupported: str | None = None
+    """What a failed step's log holds where it cannot run on this machine though nothing is wrong."""
 
 
 @dataclass
@@ -105,6 +107,10 @@ def _run_one(step: Step, log: Path, seconds: float) -> Outcome:
     if state == "out of time" and step.errors:
         found = re.search(step.errors, log.read_text(encoding="utf-8", errors="replace"), re.MULTILINE)
         state = "failed" if found else "cut short"
+    if state == "failed" and step.unsupported:
+        said = re.search(step.unsupported, log.read_text(encoding="utf-8", errors="replace"))
+        if said:
+            return Outcome(step.name, "absent", time.monotonic() - started, said[0])
     return Outcome(step.name, state, time.monotonic() - started, _last_line(log))
 
 

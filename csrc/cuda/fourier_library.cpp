@@ -74,6 +74,8 @@ void open() {
       reasons);
 }
 
+int64_t points_of(const FourierShape& shape) { return shape.size[0] * shape.size[1] * shape.size[2]; }
+
 }  // namespace
 
 void set_fourier_libraries(std::vector<std::string> names) {
@@ -88,6 +90,7 @@ std::string fourier_library() {
 }
 
 int64_t fourier_work_bytes(const FourierShape& shape, bool may_plan) {
+  if (points_of(shape) == 1) return 0;  // nothing to transform, and no plan for it
   const std::lock_guard<std::mutex> lock(mutex);
   const auto known = plans.find(key_of(shape));
   if (known != plans.end()) return known->second.work_bytes;
@@ -96,14 +99,13 @@ int64_t fourier_work_bytes(const FourierShape& shape, bool may_plan) {
         "this shape needs a cuFFT plan, which cannot be made while a graph is captured: call the operator once with "
         "these shapes before the capture");
   open();
-  const int64_t points = shape.size[0] * shape.size[1] * shape.size[2];
+  const int64_t points = points_of(shape);
   if (points * shape.batch > INT32_MAX)
     throw std::invalid_argument("cuFFT: one transform may have 2^31 - 1 points, got " +
                                 std::to_string(points * shape.batch));
   int sizes[3], rank = 0;
   for (const int64_t n : shape.size)
     if (n > 1) sizes[rank++] = static_cast<int>(n);
-  if (rank == 0) sizes[rank++] = 1;
   Prepared made = {};
   size_t work_bytes = 0;
   check(library.create(&made.plan), "cufftCreate");
@@ -117,6 +119,7 @@ int64_t fourier_work_bytes(const FourierShape& shape, bool may_plan) {
 }
 
 void fourier_transform(const FourierShape& shape, bool inverse, Point* data, void* work, void* stream) {
+  if (points_of(shape) == 1) return;
   const std::lock_guard<std::mutex> lock(mutex);
   const Plan plan = plans.at(key_of(shape)).plan;
   check(library.set_stream(plan, stream), "cufftSetStream");

@@ -37,10 +37,14 @@ def samples():
 def test_parts_share_the_time_and_fail_alone(tmp_path, monkeypatch, capsys):
     from bench import gpu
 
+    def half(seconds):
+        yield {"what": "half of it"}
+        raise ZeroDivisionError("division by zero")
+
     shares = []
     good, bad = ModuleType("bench.gpu_good"), ModuleType("bench.gpu_bad")
     good.rows = lambda seconds: shares.append(seconds) or [{"what": "good", "milliseconds": 2.0}]
-    bad.rows = lambda seconds: 1 / 0
+    bad.rows = half
     for module in (good, bad):
         module.__spec__ = "present"
         monkeypatch.setitem(sys.modules, module.__name__, module)
@@ -49,7 +53,10 @@ def test_parts_share_the_time_and_fail_alone(tmp_path, monkeypatch, capsys):
     assert states == {"bad": "failed: ZeroDivisionError: division by zero", "nowhere": "absent", "good": "measured"}
     assert 29 < shares[0] <= 30  # a part that ends early leaves its time to the others
     record = json.loads(path.read_text())
-    assert record["rows"] == [{"part": "good", "what": "good", "milliseconds": 2.0}]
+    assert record["rows"] == [
+        {"part": "bad", "what": "half of it"},
+        {"part": "good", "what": "good", "milliseconds": 2.0},
+    ]
     assert record["summary"] == {"seed": 0, "parts": states}
     assert record["machine"]["torch"] == torch.__version__
     assert "good: measured" in capsys.readouterr().out
@@ -101,20 +108,22 @@ def test_the_loop_of_one_image_makes_the_evaluators_clicks(predictor, samples, m
 
 
 def test_layers_are_summed_and_compared():
-    from bench.gpu_freq_mix import COMPILED, summed
+    from bench.gpu_freq_mix import GROUPS, summed
     from bench.measure import summarise
 
     times = {"ours": 1.0, "eager": 6.0, "compiled": 5.0, "ours in a graph": 0.5, "eager in a graph": 4.0, "copy": 0.25}
     layers = [
         {"channels": 32, **{name: summarise([scale * value]) for name, value in times.items()}} for scale in (1, 3)
     ]
-    row = summed(COMPILED, layers)
+    row = summed(GROUPS[0], layers)
     assert (row["image"], row["batch"], row["dtype"], row["pass"]) == ("448", 32, "float32", "forward")
     assert {name: row[name] for name in times} == {name: 4 * value for name, value in times.items()}
     assert row["times a copy"] == 2
     assert row["times eager"] == 6
     assert row["times eager, both in graphs"] == 8
     assert row["times compiled"] == 5
+    layers[1]["compiled failed"] = layers[1].pop("compiled")
+    assert "times compiled" not in summed(GROUPS[0], layers)
 
 
 def test_layers_that_do_not_fit_the_time_are_named(monkeypatch):
@@ -130,7 +139,7 @@ def test_layers_that_do_not_fit_the_time_are_named(monkeypatch):
     clock = iter([0.0, 0.0, 5.0, 11.0])
     monkeypatch.setattr(gpu_freq_mix, "point", point)
     monkeypatch.setattr(gpu_freq_mix.time, "monotonic", lambda: next(clock))
-    rows = gpu_freq_mix.rows(10.0)
+    rows = list(gpu_freq_mix.rows(10.0))
     assert measured == [group for group in gpu_freq_mix.GROUPS[:2] for _ in range(4)]
     assert len(rows[-1]["left out for want of time"]) == len(gpu_freq_mix.GROUPS) - 2
 

@@ -73,6 +73,34 @@ def test_a_memory_check_that_is_cut_short_counts_by_what_it_found(tmp_path, line
     assert (outcome.state, outcome.well) == (state, state == "cut short")
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "=========================== short test summary info ============================",
+        "=================================== FAILURES ===================================",
+        "============================== warnings summary ===============================",
+    ],
+)
+def test_lines_of_pytest_are_not_findings(tmp_path, line):
+    from bench.gpu_session import FOUND
+    from bench.timed_steps import run
+
+    code = f"import time; print({line!r}, flush=True); time.sleep(60)"
+    (outcome,) = run([python("memcheck", code, at_most=1.0, errors=FOUND)], tmp_path, 60, lambda outcome: None)
+    assert outcome.state == "cut short"
+
+
+def test_a_memory_check_that_does_not_know_the_device_is_absent(tmp_path):
+    from bench.gpu_session import UNSUPPORTED
+    from bench.timed_steps import run
+
+    code = "print('========= Error: Device not supported. Please refer to the documentation'); raise SystemExit(1)"
+    (outcome,) = run([python("memcheck", code, unsupported=UNSUPPORTED)], tmp_path, 60, lambda outcome: None)
+    assert (outcome.state, outcome.note) == ("absent", "Device not supported")
+    (outcome,) = run([python("memcheck", "raise SystemExit(1)", unsupported=UNSUPPORTED)], tmp_path, 60, print)
+    assert outcome.state == "failed"
+
+
 def test_time_is_kept_for_later_steps(tmp_path, monkeypatch):
     from bench import timed_steps
 
@@ -104,7 +132,7 @@ def test_the_plan_builds_for_the_card_without_network():
     assert {"--no-build-isolation", "--no-deps", "--no-index", "--target"} < set(build)
     assert "--config-settings=cmake.define.CMAKE_CUDA_ARCHITECTURES=90-real" in build
     assert "--require-cuda" in steps["tests"].command
-    assert "not graph" in steps["memcheck"].command[-1]
+    assert "test_memory_cuda.py" in " ".join(steps["memcheck"].command)
     assert [step.name for step in steps.values() if step.errors] == ["memcheck", "racecheck"]
     assert [steps[tool].command[2] for tool in ("memcheck", "racecheck")] == ["memcheck", "racecheck"]
     assert all(step.impossible is None for step in steps.values())

@@ -43,10 +43,10 @@ def test_opens_plans_and_transforms(library):
     first = library("work_bytes", 6, 1, 5, 2, 1)
     assert first >= 1000
     assert library("work_bytes", 6, 1, 5, 2, 0) == first  # kept: fit for a capture
-    second = library("work_bytes", 1, 1, 1, 3, 1)
-    assert second not in (-1, first)
+    assert library("work_bytes", 1, 7, 1, 3, 1) not in (-1, first)
+    assert library("work_bytes", 1, 1, 1, 3, 0) == 0  # a single point needs no plan
     for shape, batch in (((6, 1, 5), 2), ((1, 1, 1), 3), ((2, 3, 4), 1)):
-        assert library("work_bytes", *shape, batch, 1) > 0
+        assert (library("work_bytes", *shape, batch, 1) > 0) == (shape != (1, 1, 1))
         x = torch.randn(batch, *shape, generator=torch.Generator().manual_seed(0), dtype=torch.complex64)
         y = x.clone()
         assert library("transform", y, *shape, batch, 0) == 0, complaint(library)
