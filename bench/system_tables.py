@@ -79,6 +79,27 @@ def _hfsti() -> list[str]:
     ]
 
 
+BY_CLICKS = ("freqformer", "hfsti-net", "freqmedclip")
+
+
+def compared_by_clicks() -> str:
+    """NoC on CVC-ClinicDB's test split of the networks that take clicks, each trained anew at one small budget."""
+    rows = []
+    for name in BY_CLICKS:
+        for run in stored(f"clicks-{name}"):
+            noc = (f"{run['noc'][key]:.2f}" for key in ("80", "85", "90"))
+            cells = [f"`{name}`", f"{run['model']['parameters'] / 1e6:.2f} M", f"`{run['strategy']}`"]
+            speed = f"{1e3 * run['seconds_per_click']:.0f}"
+            rows.append([*cells, *noc, str(run["nof"]["90"]), f"{run['miou'][0]:.3f}", speed])
+    training = run["model"]["history"]["training"]
+    header = ["network", "parameters", "strategy", "NoC@80", "NoC@85", "NoC@90", "NoF@90", "mIoU@1", "ms per click"]
+    return markdown(header, rows) + (
+        f"\n\n{run['objects']} frames; {training['epochs']} epochs from nothing at {training['crop']} px, seed "
+        f"{training['seed']}, the epoch chosen by NoC@90 on val. {run['machine']['cpu']}, torch "
+        f"{run['versions']['torch']}, {run['date'][:10]}."
+    )
+
+
 def systems() -> str:
     """One row per system; scores are of the test splits."""
     header = ["system", "takes", "parameters", "GMAC", "speed, one thread", "score on test"]

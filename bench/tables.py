@@ -27,7 +27,7 @@ from bench.evaluation_tables import evaluation, model_card
 from bench.refinement_tables import refinement
 from bench.self_supervised_tables import self_supervised
 from bench.speed_tables import markdown, stored
-from bench.system_tables import systems
+from bench.system_tables import compared_by_clicks, systems
 
 ROOT = Path(__file__).parent.parent
 PAGES = (
@@ -64,6 +64,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "training-epoch": speed_tables.training_epoch,
     "roi-align": speed_tables.roi_align,
     "systems": systems,
+    "systems-by-clicks": compared_by_clicks,
     "cost": cost,
     "refinement": lambda: refinement("refinement-val"),
     "refinement-both": lambda: refinement("refinement-both"),

@@ -18,6 +18,12 @@ def transform_tolerance(dtype: torch.dtype, points: int) -> float:
     return 2e-6 * steps * (1.0 if dtype == torch.float32 else 2.0**-29)
 
 
+# One rounding to a narrow type, of which two results that are rounded from nearly the same number may differ.
+ROUNDING = {torch.bfloat16: 2.0**-8, torch.float16: 2.0**-11}
+
+# Weighted sums of a few values in float32, added up in another order.
+REORDERED = 1e-6
+
 # float64 against float64 (numpy, or the plain twin): both err, each as above.
 ORACLE = 1e-13
 

@@ -1,12 +1,11 @@
 import pytest
 import torch
-from tolerances import relative_error, transform_tolerance
+from tolerances import ROUNDING, relative_error, transform_tolerance
 
 from activefreq.ops import band_merge, band_split
 
 SHAPES = [(2, 1, 40, 56, 40), (3, 13, 20, 5), (1, 8, 33, 47, 35), (0, 10, 12, 3)]
 DTYPES = [torch.float32, torch.bfloat16, torch.float16, torch.float64]
-ROUNDING = {torch.bfloat16: 2.0**-8, torch.float16: 2.0**-11}
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
