@@ -262,6 +262,11 @@ class HFSTINet(nn.Module):
         return predictions, (MemoryFrame(coarsest, mask), *memory)[: self.config.memory]
 
 
+def resized(frames: torch.Tensor, side: int) -> torch.Tensor:
+    """(T, C, H, W) in [0, 1] → (T, C, side, side) there, without aliasing: as in training, so when frames stream."""
+    return F.interpolate(frames, size=(side, side), mode="bilinear", antialias=True).clamp(0, 1)
+
+
 class VideoStream:
     """Frame in, mask out, with the memory of config.memory frames however long the video is.
 
@@ -303,7 +308,7 @@ class VideoStream:
             )
         parameter = next(self.network.parameters())
         side = self.network.config.input_size
-        x = enlarge(normalise(images.to(parameter.device, parameter.dtype)), (side, side))
+        x = normalise(resized(images.to(parameter.device, torch.float32), side)).to(parameter.dtype)
         predictions, self.memory = self.network.step(x, self.memory)
         logits = enlarge(enlarge(predictions[0], (side, side)), images.shape[-2:])
         probabilities = logits.squeeze(1).sigmoid()

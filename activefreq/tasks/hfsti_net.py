@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 
 from activefreq.data.video import Video, Videos, open_videos
-from activefreq.models.hfsti_net import HFSTINet
+from activefreq.models.hfsti_net import HFSTINet, resized
 from activefreq.models.network_input import normalise
 from activefreq.tasks.interface import Answer
 from activefreq.tasks.weighted_losses import weighted_bce_iou
@@ -107,8 +106,8 @@ class HFSTINetTask:
             marked = torch.from_numpy(item.masks).unsqueeze(1).float()
             if self.augmentation:
                 pixels, marked, order = _augment(pixels, marked, order, generator)
-            images.append(_resized(pixels, self.size)[order])
-            masks.append((_resized(marked, self.size)[order] > 0.5).float())
+            images.append(resized(pixels, self.size)[order])
+            masks.append((resized(marked, self.size)[order] > 0.5).float())
         return {"images": torch.stack(images), "masks": torch.stack(masks)}
 
     def loss(self, network: HFSTINet, batch: dict[str, torch.Tensor]) -> torch.Tensor:
@@ -116,7 +115,7 @@ class HFSTINetTask:
         images, masks = batch["images"].flatten(0, 1), batch["masks"].flatten(0, 1)
         side = network.config.input_size
         if images.shape[-1] != side:
-            images, masks = _resized(images, side), (_resized(masks, side) > 0.5).float()
+            images, masks = resized(images, side), (resized(masks, side) > 0.5).float()
         predictions = network.supervised(normalise(images).unflatten(0, batch["images"].shape[:2]))
         losses = [weighted_bce_iou(level.flatten(0, 1).float(), masks) for level in predictions]
         return torch.stack([loss / 2**i for i, loss in enumerate(losses)]).sum()
@@ -133,11 +132,6 @@ class HFSTINetTask:
                 spacing=(1.0, 1.0),
                 attributes={"video": item.video},
             )
-
-
-def _resized(planes: torch.Tensor, side: int) -> torch.Tensor:
-    """(T, C, H, W) in [0, 1] → (T, C, side, side) there."""
-    return F.interpolate(planes, size=(side, side), mode="bilinear", antialias=True).clamp(0, 1)
 
 
 def _back_and_forth(frames: int, length: int) -> torch.Tensor:

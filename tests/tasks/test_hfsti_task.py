@@ -142,6 +142,18 @@ def test_answers_are_frames_of_their_video(videos):
     assert all(torch.equal(a.prediction, b.prediction) for a, b in zip(answers, again, strict=True))
 
 
+def test_a_stream_sees_frames_as_training_does(videos):
+    """Large frames lose what a small network cannot see before they are made small, here as there."""
+    network, task = HFSTINet.small(input_size=32).eval(), make_task("hfsti-net", clip=1, size=32, augmentation=False)
+    frame = torch.rand(3, 97, 131, generator=torch.Generator().manual_seed(0))
+    seen = []
+    network.encoder.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    network.stream().step(frame)
+    expected = normalise(torch.nn.functional.interpolate(frame[None], (32, 32), mode="bilinear", antialias=True))
+    torch.testing.assert_close(seen[0], expected)
+    assert task.size == 32
+
+
 def test_trains_to_better_than_chance(videos):
     """Everything called object has Dice 2 p / (1 + p) with p the share of the disk: about 0.2."""
     task = make_task("hfsti-net", clip=4, size=32)
