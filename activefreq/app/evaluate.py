@@ -130,6 +130,8 @@ def evaluate(
         "limit": limit,
         "seed": seed,
     }
+    if model == TOY and clicks is False:
+        raise ValueError(f"evaluate: --no-clicks belongs to networks that answer without clicks; {TOY} does not")
     weights, name = (None, model) if model == TOY else find_weights(model)
     if weights is None or _counts_clicks(read_header(weights), clicks):
         if task_option:

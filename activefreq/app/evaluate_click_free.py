@@ -10,6 +10,7 @@ import typer
 
 from activefreq.app.evaluate_with_clicks import result_folder
 from activefreq.app.progress import ScoringBar
+from activefreq.app.skipped import say_skipped
 
 __all__ = ["score_answers"]
 
@@ -44,8 +45,10 @@ def score_answers(
     items = task.items(data, split, **reading)
     scored = ScoredNetwork(name, network.to(device), history)
     described = {"model": model_description(scored), "data": dataset_description(items)}
+    skipped = dict(getattr(items, "skipped", None) or {})
     recorded = {
         "task": described_task,
+        **({"skipped": skipped} if skipped else {}),
         "data_options": {key: str(value) if isinstance(value, Path) else value for key, value in reading.items()},
     }
     folder = out or result_folder(described)
@@ -58,6 +61,7 @@ def score_answers(
         raise typer.Exit(130) from None
     made_by = provenance(scored, items, torch.device(device), recorded)
     replace(scores, metadata=made_by).save(folder)
+    say_skipped(skipped, "images")
     typer.echo(scores.table())
     typer.echo(f"{len(scores.names)} answers; mean ± standard error; {scores.seconds / len(scores.names):.4f} s each")
     typer.echo(f"results: {folder}")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from activefreq.app.options import named_values
+from activefreq.app.skipped import say_skipped
 
 if TYPE_CHECKING:
     from activefreq.evaluation import Dataset, Evaluation
@@ -165,11 +166,7 @@ def _show(evaluations: list[Evaluation], report: Path) -> None:
     from activefreq.evaluation.tables import comparison
 
     first = evaluations[0]
-    if first.skipped:
-        listed = "; ".join(f"{name}: {reason}" for name, reason in list(first.skipped.items())[:5])
-        typer.echo(
-            f"skipped {len(first.skipped)} objects ({listed}{'; …' if len(first.skipped) > 5 else ''})", err=True
-        )
+    say_skipped(first.skipped)
     typer.echo(comparison(evaluations))
     typer.echo(f"{len(first.results)} objects; s/click: predictor, selection and bookkeeping, without image decoding")
     typer.echo(f"report: {report}")

@@ -29,9 +29,12 @@ def named_values(options: list[str] | None, where: str) -> dict[str, Any]:
 
 
 def value(text: str) -> Any:  # noqa: ANN401 (any JSON)
-    """What a text stands for: true, false, none, a whole number, a number, several of these, or itself."""
+    """What a text stands for: true, false, none, a whole number, a number, several of these, or itself.
+
+    A comma at the end makes a list of one: "1," is [1].
+    """
     if "," in text:
-        return [value(part) for part in text.split(",")]
+        return [value(part) for part in text.removesuffix(",").split(",")]
     if text in _WORDS:
         return _WORDS[text]
     for kind in (int, float):

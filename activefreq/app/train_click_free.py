@@ -50,6 +50,7 @@ def train_without_clicks(
     history = {
         "data": items.name,
         "split": request.split,
+        **request.decides(),
         "task": {"name": name, "options": task_options},
         "versions": versions(),
         **history,

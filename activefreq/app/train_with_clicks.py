@@ -42,7 +42,13 @@ def train_with_clicks(
         open_dataset(request.data, split=request.validation_split, **request.reading) if config.validate_every else None
     )
     # Travels with the weights, so it holds names and settings, not the paths of this machine.
-    history = {"data": dataset.name, "split": request.split, "versions": versions(), **history}
+    history = {
+        "data": dataset.name,
+        "split": request.split,
+        **request.decides(),
+        "versions": versions(),
+        **history,
+    }
     if isinstance(network, FreqFormer):
         if config.stage != "coarse" and network.refine_layer is None:
             network = network.with_refine_layer()

@@ -36,6 +36,11 @@ class TrainingRequest:
     threads: int | None
     resume: bool
 
+    def decides(self) -> dict[str, Any]:
+        """What of the data a resumed run must share; of paths their last part, as records travel with the weights."""
+        plain = {key: value.name if isinstance(value, Path) else value for key, value in self.reading.items()}
+        return {"reading": plain, "validation_split": self.validation_split}
+
 
 def run_in_processes(
     request: TrainingRequest, epochs: int, run: Callable[[ProcessGroup, TrainingBar], Path], further: str = ""

@@ -34,16 +34,20 @@ def predictor_device(predictor: object, device: torch.device | str | None) -> to
 
 @contextmanager
 def evaluation_mode(predictor: object) -> Iterator[None]:
-    """Inference mode and, where the predictor is a module in training mode, its evaluation mode for the time being."""
-    training = predictor if isinstance(predictor, torch.nn.Module) and predictor.training else None
-    if training is not None:
-        training.eval()
+    """Inference mode and, for the time being, evaluation mode of the predictor or its `network`, if it is a module.
+
+    Every part gets back the mode that it had: an encoder that is kept frozen stays so.
+    """
+    modules = [part for part in (predictor, getattr(predictor, "network", None)) if isinstance(part, torch.nn.Module)]
+    training = [part for module in modules for part in module.modules() if part.training]
+    for part in training:
+        part.training = False
     try:
         with torch.inference_mode():
             yield
     finally:
-        if training is not None:
-            training.train()
+        for part in training:
+            part.training = True
 
 
 def ask(

@@ -68,7 +68,7 @@ def score(
     check_overlap_packages()
     answered: dict[str, dict[str, str]] = {}
     values, empty, seconds = [], [], 0.0
-    was_training = network.training
+    training = [part for part in network.modules() if part.training]
     network.eval()
     try:
         for index in range(len(items)):
@@ -88,7 +88,8 @@ def score(
             if progress is not None:
                 progress(index + 1, len(items))
     finally:
-        network.train(was_training)
+        for part in training:  # a part that is kept frozen stays so
+            part.training = True
     if not values:
         raise ValueError(f"score: {items.name}, split {items.split}, gave nothing to score")
     return Scores(

@@ -98,6 +98,7 @@ def evaluate(
     Source: the protocol of RITM (Sofiiuk et al. 2021) and the code bases that follow it.
     """
     check_arguments(max_clicks, batch_size, threshold, thresholds)
+    thresholds = tuple(float(value) for value in thresholds)
     if len(dataset) == 0:
         raise ValueError("evaluate: dataset is empty")
     if not callable(getattr(predictor, "predict", None)):
@@ -107,7 +108,7 @@ def evaluate(
     if repeated := [name for name, count in Counter(sample_names(dataset) or ()).items() if count > 1]:
         raise ValueError(f"evaluate: dataset has several samples of the name {repeated[0]!r}; names must be unique")
     results = list(done)
-    _check_taken_over(results, dataset)
+    _check_taken_over(results, dataset, max_clicks)
     options = dict(strategy_options or {})
     place = predictor_device(predictor, device)
     if isinstance(strategy, str):
@@ -177,16 +178,26 @@ def check_arguments(
         raise ValueError(
             f"evaluate: thresholds must be one or more IoUs in (0, 1], such as ({thresholds},); got a number"
         )
-    if not thresholds or not all(0 < value <= 1 for value in thresholds):
-        raise ValueError(f"evaluate: thresholds must be one or more IoUs in (0, 1], got {tuple(thresholds)}")
+    given = tuple(thresholds)
+    if not given or not all(0 < value <= 1 for value in given):
+        raise ValueError(f"evaluate: thresholds must be one or more IoUs in (0, 1], got {given}")
+    if len(set(given)) < len(given):
+        raise ValueError(f"evaluate: thresholds must differ from each other, got {given}")
     if not 0 <= threshold < 1:
         raise ValueError(f"evaluate: threshold must be in [0, 1), got {threshold}")
 
 
-def _check_taken_over(results: Sequence[ObjectResult], dataset: Dataset) -> None:
-    """Raise ValueError unless results of an earlier run are of this data set."""
-    names = sample_names(dataset)
+def _check_taken_over(results: Sequence[ObjectResult], dataset: Dataset, max_clicks: int) -> None:
+    """Raise ValueError unless results of an earlier run are of this data set, each once, and within `max_clicks`."""
+    names, seen = sample_names(dataset), set[int]()
     for result in results:
+        if result.index in seen:
+            raise ValueError(f"evaluate: done has object {result.index}, {result.name!r}, twice")
+        seen.add(result.index)
+        if len(result.clicks) > max_clicks:
+            raise ValueError(
+                f"evaluate: done has {len(result.clicks)} clicks on {result.name!r}, more than max_clicks {max_clicks}"
+            )
         if not 0 <= result.index < len(dataset):
             raise ValueError(
                 f"evaluate: done has {result.name!r} as object {result.index}, but dataset has {len(dataset)} objects"

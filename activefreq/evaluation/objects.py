@@ -106,8 +106,14 @@ def _target(mask: torch.Tensor, where: str) -> torch.Tensor:
         raise TypeError(f"{where}: mask must be an integer array of 1, 0 and -1, got {mask.dtype}")
     if mask.dim() != 2:
         raise ValueError(f"{where}: mask must have shape (H, W), got {tuple(mask.shape)}")
+    signed = mask.dtype not in (torch.uint8, torch.bool)
     target = (mask == 1).to(torch.int8)
-    return target.sub_((mask == -1).to(torch.int8)) if mask.dtype not in (torch.uint8, torch.bool) else target
+    if signed:
+        target.sub_((mask == -1).to(torch.int8))
+    other = mask[(target == 0) & (mask != 0)]
+    if len(other):
+        raise ValueError(f"{where}: mask must hold 1 (object), 0 and -1 (ignored) alone, got {int(other[0])}")
+    return target
 
 
 def _size(plane: torch.Tensor) -> str:

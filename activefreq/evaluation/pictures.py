@@ -36,8 +36,8 @@ NUMBER: dict[str, Any] = {
 def draw_example(example: Example) -> bytes:
     """A JPEG of the object, at most 460 pixels in either direction."""
     height, width = example.target.shape
-    scale = WIDTH / max(height, width) / DPI
-    figure = Figure(figsize=(width * scale, height * scale), dpi=DPI)
+    scale = WIDTH / max(height, width)
+    figure = Figure(figsize=(max(width * scale, 1) / DPI, max(height * scale, 1) / DPI), dpi=DPI)
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set_axis_off()
     axes.imshow(_dimmed(example), interpolation="bilinear", aspect="auto")

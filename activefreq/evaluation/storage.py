@@ -53,9 +53,9 @@ def claim_folder(directory: Path, configuration: Mapping[str, Any], resume: bool
     """
     wanted = json.loads(json.dumps(configuration))
     held = directory / CONFIGURATION
-    started = _has_results(directory) or any(_has_results(part) for part in _parts(held))
-    if held.exists() and started:
-        found = json.loads(held.read_text(encoding="utf-8"))
+    found = _configuration(held)
+    started = _has_results(directory) or any(_has_results(directory / name) for name in found.get("strategies", {}))
+    if found and started:
         if found != wanted:
             different = sorted(key for key in {*found, *wanted} if found.get(key) != wanted.get(key))
             raise FileExistsError(
@@ -82,10 +82,17 @@ def _has_results(directory: Path) -> bool:
     )
 
 
-def _parts(held: Path) -> list[Path]:
-    """The folders of the strategies of a run, by its configuration."""
-    found = json.loads(held.read_text(encoding="utf-8")) if held.exists() else {}
-    return [held.parent / name for name in found.get("strategies", {})]
+def _configuration(held: Path) -> dict[str, Any]:
+    """What a run wrote there, empty where there is none; another program's file of that name is not ours to replace."""
+    if not held.exists():
+        return {}
+    try:
+        found = json.loads(held.read_text(encoding="utf-8"))
+    except ValueError:
+        found = None
+    if not (isinstance(found, dict) and "activefreq" in found):
+        raise FileExistsError(f"evaluate: {held} was not written by an evaluation; choose another --out")
+    return found
 
 
 class RunningResults:
@@ -160,9 +167,9 @@ def _line(result: ObjectResult) -> str:
 
 def _read(path: Path) -> list[ObjectResult]:
     results = []
-    for line in path.read_text(encoding="utf-8").splitlines(keepends=True):
-        if not line.endswith("\n"):
-            break  # the process ended while it wrote this one
+    # Not splitlines, which also splits at characters that names may hold. After the last line end is nothing, or what
+    # a process wrote that ended meanwhile.
+    for line in path.read_text(encoding="utf-8").split("\n")[:-1]:
         row = json.loads(line)
         row["size"] = tuple(row["size"])
         row["clicks"] = [Click(*click) for click in row["clicks"]]

@@ -91,7 +91,7 @@ def network_cost(network: nn.Module, size: tuple[int, int], channels: int = 6) -
     for name, child in network.named_children():
         for unit in child if isinstance(child, nn.ModuleList) else [child]:
             hooks += [unit.register_forward_pre_hook(enter), unit.register_forward_hook(leave(name))]
-    training = network.training
+    training = [part for part in network.modules() if part.training]
     try:
         for module in spectral:
             module.forward = by_formula(module)  # type: ignore[method-assign,assignment]
@@ -102,7 +102,8 @@ def network_cost(network: nn.Module, size: tuple[int, int], channels: int = 6) -
             del module.forward
         for handle in hooks:
             handle.remove()
-        network.train(training)
+        for part in training:
+            part.training = True
     return Cost(_parameters(network), now(), parts)
 
 

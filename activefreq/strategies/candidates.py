@@ -65,7 +65,9 @@ def _region(errors: torch.Tensor, target: torch.Tensor, y: int, x: int) -> torch
     return labels[0] == labels[0, y, x]
 
 
-def doubtful_pixels(prob: torch.Tensor, clicked: torch.Tensor, seed: int, count: int) -> torch.Tensor:
+def doubtful_pixels(
+    prob: torch.Tensor, clicked: torch.Tensor, ignored: torch.Tensor, seed: int, count: int
+) -> torch.Tensor:
     """Unclicked pixels of one image drawn by the network's doubt, 1 - max(p, 1 - p); the truth is not asked.
 
     Weighted drawing without replacement: the largest log(u) / weight, u uniform (Efraimidis and Spirakis 2006).
@@ -73,6 +75,7 @@ def doubtful_pixels(prob: torch.Tensor, clicked: torch.Tensor, seed: int, count:
     Args:
         prob: (H, W) float32.
         clicked: (H, W) bool.
+        ignored: (H, W) bool, pixels of which nobody knows what they are.
         seed: of the draw.
         count: at most so many.
 
@@ -80,7 +83,7 @@ def doubtful_pixels(prob: torch.Tensor, clicked: torch.Tensor, seed: int, count:
         (n,) int64 of y W + x, n <= count.
     """
     doubt = torch.minimum(prob, 1 - prob).flatten().double()
-    open_pixels = ((doubt > 0) & ~clicked.flatten()).nonzero().squeeze(1)
+    open_pixels = ((doubt > 0) & ~(clicked | ignored).flatten()).nonzero().squeeze(1)
     uniform = (draw(seed, open_pixels).double() + 2.0**-25).log()
     keys = uniform / doubt[open_pixels]
     return open_pixels[keys.argsort(descending=True, stable=True)[:count]]

@@ -77,7 +77,7 @@ class LookAhead:
             labels = is_object[pixels].long()
             tried = pixels
         else:
-            pixels = doubtful_pixels(prob, clicked, seed, self.candidates // 2)
+            pixels = doubtful_pixels(prob, clicked, target == -1, seed, self.candidates // 2)
             tried = torch.cat([pixels, pixels])
             labels = torch.cat([torch.ones_like(pixels), torch.zeros_like(pixels)])
         if not len(pixels):

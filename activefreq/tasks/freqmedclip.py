@@ -73,6 +73,11 @@ class PhrasedImages:
         return [f"{self.sets[number].name}/{names[number][index]}" for number, index in self._places]
 
     @property
+    def skipped(self) -> dict[str, str]:
+        """Images that the sets leave out, by set and name, with the reason; those without an object are among them."""
+        return {f"{found.name}/{name}": why for found in self.sets for name, why in found.skipped.items()}
+
+    @property
     def fingerprint(self) -> str:
         """A digest of the sets' fingerprints and of how often each comes."""
         parts = [*(dataset.fingerprint for dataset in self.sets), str(len(self))]

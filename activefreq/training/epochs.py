@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -117,6 +118,8 @@ def run_epochs(
                     save_network(model, state.average.network, {**state.history, "figures": figures}, torch.float16)
                 board.epoch({**figures, "seconds": round(seconds, 3)})
                 state.save(last)
+    if group.leads and not model.exists():  # a finished run whose weights were removed
+        save_network(model, state.average.network, state.history, torch.float16)
     return model
 
 
@@ -143,13 +146,19 @@ def _epoch(
         for parameters in state.optimizer.param_groups:
             parameters["lr"] = rate
         value = loss(order[number * settings.batch_size : (number + 1) * settings.batch_size], generator)
+        mean = group.mean(value.detach()).item()
+        if not math.isfinite(mean):  # in every process alike
+            raise RuntimeError(
+                f"train: the loss of step {number + 1} in epoch {epoch + 1} is {mean}; the weights of the epoch before "
+                f"are kept. A smaller --learning-rate than {settings.learning_rate:g} or gradient clipping may help"
+            )
         state.optimizer.zero_grad(set_to_none=True)
         value.backward()
         if settings.gradient_norm:
             torch.nn.utils.clip_grad_norm_(network.parameters(), settings.gradient_norm)
         state.optimizer.step()
         state.average.update(network, epoch * steps + number)
-        losses.append(group.mean(value.detach()).item())
+        losses.append(mean)
         if board:
             board.step(epoch * steps + number, losses[-1], rate)
         if progress:

@@ -17,6 +17,7 @@ from activefreq.training.weight_average import WeightAverage
 
 __all__ = ["TrainingState", "check_before_training"]
 
+_RECORDED_LATER = ("reading", "validation_split")
 _NOT_OURS_ALONE = ("model.safetensors", "log.jsonl", "metrics.json", "configuration.json", "report.html")
 
 
@@ -60,7 +61,9 @@ class TrainingState:
             ValueError: that run had other data, settings or another network.
         """
         tensors, header = read_tensors(path)
-        then, now = (self._decides(history) for history in (header["history"], _as_json(self.history)))
+        # A checkpoint from before something was recorded says nothing about it.
+        now = self._decides(_as_json(self.history))
+        then = {name: now.get(name) for name in _RECORDED_LATER} | self._decides(header["history"])
         changed = [f"{name} was {then.get(name)}, is {now[name]}" for name in now if then.get(name) != now[name]]
         if not self._same_network(header):
             changed.append("the network differs")
@@ -91,7 +94,8 @@ class TrainingState:
         """
         training = {**type(self.settings)().as_dict(), **history["training"]}
         del training["validate_every"]
-        return {name: history.get(name) for name in ("data", "split", "samples", "fingerprint", "task")} | training
+        decides = {name: history.get(name) for name in ("data", "split", "samples", "fingerprint", "task")}
+        return decides | {name: history[name] for name in _RECORDED_LATER if name in history} | training
 
 
 def check_before_training(samples: int, out: Path, settings: Settings, resume: bool) -> None:

@@ -110,3 +110,42 @@ def test_ctrl_c_says_what_is_kept(tmp_path, capsys, monkeypatch):
     assert "the same command with --resume goes on" in capsys.readouterr().err
     assert run([*options, "--resume"]) == 0
     assert (tmp_path / "log.jsonl").read_text().count("\n") == 2
+
+
+def test_a_loss_that_is_no_number_ends_the_run_and_keeps_the_weights(tmp_path, capsys):
+    options = [*OPTIONS, "--epochs", "3", "--validate-every", "0", "--out", tmp_path / "run"]
+    assert run([*options, "--learning-rate", "1e25"]) == 2
+    assert "the loss of step" in (error := capsys.readouterr().err)
+    assert "--learning-rate" in error
+    log = tmp_path / "run" / "log.jsonl"
+    for line in log.read_text().splitlines() if log.exists() else []:
+        assert json.loads(line, parse_constant=pytest.fail)["loss"] > 0
+
+
+def test_a_resumed_run_reads_the_same_data_the_same_way(tmp_path, capsys):
+    rng = torch.Generator().manual_seed(0)
+    for folder in ("images", "masks"):
+        (tmp_path / "data" / folder).mkdir(parents=True)
+    for name in "abcd":
+        pixels = torch.randint(0, 256, (32, 32, 3), generator=rng, dtype=torch.uint8).numpy()
+        mask = torch.zeros(32, 32, dtype=torch.uint8)
+        mask[8:20, 8:20], mask[0, 0] = 255, 128
+        Image.fromarray(pixels).save(tmp_path / "data" / "images" / f"{name}.png")
+        Image.fromarray(mask.numpy()).save(tmp_path / "data" / "masks" / f"{name}.png")
+    options = ["train", "--data", tmp_path / "data", "--batch-size", "2", "--crop", "32", "--input-size", "32"]
+    options += ["--split", "all", "--epochs", "1", "--validate-every", "0", "--out", tmp_path / "run"]
+    assert run([*options, "--ignore", "128"]) == 0
+    assert run([*options, "--ignore", "128", "--resume"]) == 0
+    capsys.readouterr()
+    assert run([*options, "--ignore", "200", "--resume"]) == 2
+    assert "reading was {'ignore': 128}, is {'ignore': 200}" in capsys.readouterr().err
+    assert run([*options, "--ignore", "128", "--validation-split", "test", "--resume"]) == 2
+    assert "validation_split was" in capsys.readouterr().err
+
+
+def test_weights_that_were_removed_come_back(tmp_path):
+    options = [*SHORT, "--out", tmp_path / "run"]
+    assert run(options) == 0
+    (tmp_path / "run" / "model.safetensors").unlink()
+    assert run([*options, "--resume"]) == 0
+    assert load(str(tmp_path / "run" / "model.safetensors")).network.config.input_size == 32

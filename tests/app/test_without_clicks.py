@@ -202,6 +202,8 @@ def test_freqformer_answers_clicks_only(tmp_path, capsys):
     assert "--no-clicks: freqformer answers clicks only" in one_line(capsys)
     assert run(*options, "--task-option", "noise=1") == 2
     assert "--task-option belongs to scores without clicks" in one_line(capsys)
+    assert run("evaluate", "--model", "nearest-click", "--data", "phantom", "--no-clicks") == 2
+    assert "nearest-click does not" in one_line(capsys)
 
 
 def test_info_shows_the_cost_of_a_network_with_clicks(trained, tmp_path, capsys):
@@ -215,7 +217,7 @@ def test_info_shows_the_cost_of_a_network_with_clicks(trained, tmp_path, capsys)
 
 
 def test_values():
-    assert [value(text) for text in ("true", "false", "none", "3", "0.5", "a", "1,b")] == [
+    assert [value(text) for text in ("true", "false", "none", "3", "0.5", "a", "1,b", "1,")] == [
         True,
         False,
         None,
@@ -223,6 +225,7 @@ def test_values():
         0.5,
         "a",
         [1, "b"],
+        [1],
     ]
 
 

@@ -123,15 +123,63 @@ def test_the_threshold_is_strict_and_in_float32():
 
 
 def test_masks_without_an_object_are_named_and_skipped():
-    empty, other = square("empty"), square("other")
+    empty, ignored = square("empty"), square("ignored")
     empty.mask[:] = 0
-    other.mask[other.mask == 1] = 2
-    found = af.evaluate(NearestClick(), [empty, square("kept"), other], max_clicks=2)
+    ignored.mask[ignored.mask == 1] = -1
+    found = af.evaluate(NearestClick(), [empty, square("kept"), ignored], max_clicks=2)
     assert found.names == ["kept"]
-    assert found.skipped == dict.fromkeys(["empty", "other"], "the mask has no object pixel")
+    assert found.skipped == dict.fromkeys(["empty", "ignored"], "the mask has no object pixel")
     assert found.results[0].index == 1
     with pytest.raises(ValueError, match=r"all were skipped \(empty: the mask has no object pixel\)"):
         af.evaluate(NearestClick(), [empty])
+
+
+@pytest.mark.parametrize(("value", "dtype"), [(255, np.int64), (2, np.int8), (-2, np.int8), (255, np.uint8)])
+def test_a_mask_with_other_values_is_refused(value, dtype):
+    sample = square("other")
+    sample.mask = sample.mask.astype(dtype)
+    sample.mask[0, 0] = value
+    with pytest.raises(ValueError, match=rf"'other': mask must hold 1 \(object\), 0 and -1 .*, got {value}"):
+        af.evaluate(NearestClick(), [sample], max_clicks=2)
+
+
+class WithNetwork(NearestClick):
+    """As a predictor that is no module and has one, part of which is kept frozen."""
+
+    def __init__(self):
+        super().__init__()
+        self.network = torch.nn.Sequential(torch.nn.BatchNorm2d(3), torch.nn.BatchNorm2d(3))
+        self.network[1].eval()
+        self.modes = []
+
+    def predict(self, images, clicks, previous):
+        self.modes += [part.training for part in self.network]
+        self.network(images)
+        return super().predict(images, clicks, previous)
+
+
+def test_a_network_is_evaluated_in_evaluation_mode_and_gets_its_modes_back():
+    predictor = WithNetwork()
+    af.evaluate(predictor, [square("one")], max_clicks=2)
+    assert not any(predictor.modes)
+    assert [part.training for part in predictor.network] == [True, False]
+    assert not predictor.network[0].running_mean.any()
+
+
+def test_results_taken_over_are_of_this_run():
+    (result,) = af.evaluate(NearestClick(), [square("one")], max_clicks=4, full_curve=True).results
+    assert len(result.clicks) > 1
+    with pytest.raises(ValueError, match="done has object 0, 'one', twice"):
+        af.evaluate(NearestClick(), [square("one")], max_clicks=4, done=[result, result])
+    with pytest.raises(ValueError, match=r"clicks on 'one', more than max_clicks 1"):
+        af.evaluate(NearestClick(), [square("one")], max_clicks=1, done=[result])
+
+
+def test_thresholds_may_be_an_array_and_differ():
+    found = af.evaluate(NearestClick(), [square("one")], max_clicks=2, thresholds=np.array([0.5, 0.9]))
+    assert found.thresholds == (0.5, 0.9)
+    with pytest.raises(ValueError, match="thresholds must differ from each other"):
+        af.evaluate(NearestClick(), [square("one")], thresholds=(0.85, 0.85, 0.9))
 
 
 def test_float_images_and_other_mask_types_are_equal():

@@ -101,18 +101,20 @@ def test_a_finished_run_is_taken_over(tmp_path):
 
 def test_a_folder_belongs_to_one_configuration(tmp_path):
     folder = tmp_path / "out"
-    claim_folder(folder, {"model": "b", "seed": 0}, resume=False)
-    claim_folder(folder, {"model": "a", "seed": 0}, resume=False)  # nothing was finished under the other
+    claim_folder(folder, {"activefreq": "1", "model": "b", "seed": 0}, resume=False)
+    claim_folder(
+        folder, {"activefreq": "1", "model": "a", "seed": 0}, resume=False
+    )  # nothing was finished under the other
     (folder / "clicks.partial.jsonl").write_text("half a line")
-    claim_folder(folder, {"model": "a", "seed": 0}, resume=False)
+    claim_folder(folder, {"activefreq": "1", "model": "a", "seed": 0}, resume=False)
     (folder / "clicks.partial.jsonl").write_text("a finished object\n")
     with pytest.raises(FileExistsError, match="already holds this run; add --resume"):
-        claim_folder(folder, {"model": "a", "seed": 0}, resume=False)
-    claim_folder(folder, {"model": "a", "seed": 0}, resume=True)
+        claim_folder(folder, {"activefreq": "1", "model": "a", "seed": 0}, resume=False)
+    claim_folder(folder, {"activefreq": "1", "model": "a", "seed": 0}, resume=True)
     for resume in (False, True):
         with pytest.raises(FileExistsError, match=r"another run \(other seed\); choose another --out"):
-            claim_folder(folder, {"model": "a", "seed": 1}, resume)
-    assert json.loads((folder / "configuration.json").read_text()) == {"model": "a", "seed": 0}
+            claim_folder(folder, {"activefreq": "1", "model": "a", "seed": 1}, resume)
+    assert json.loads((folder / "configuration.json").read_text()) == {"activefreq": "1", "model": "a", "seed": 0}
 
 
 class Named(ToyDataset):
@@ -153,6 +155,27 @@ def test_results_without_a_configuration_are_not_overwritten(tmp_path):
         claim_folder(tmp_path, {}, resume=True)
     (tmp_path / "metrics.json").unlink()
     claim_folder(tmp_path, {}, resume=False)
+
+
+@pytest.mark.parametrize("content", ['{"my own": "settings"}', '["my own settings"]', "no json"])
+def test_another_program_s_configuration_is_left_alone(tmp_path, content):
+    (tmp_path / "configuration.json").write_text(content)
+    with pytest.raises(FileExistsError, match=r"configuration.json was not written by an evaluation; choose another"):
+        claim_folder(tmp_path, {"activefreq": "1"}, resume=False)
+    assert (tmp_path / "configuration.json").read_text() == content
+
+
+def test_names_may_hold_what_python_takes_for_line_ends(tmp_path):
+    dataset = ToyDataset(3)
+    for sample, name in zip(dataset.samples, ("a", "b\u2028c", "d\x85e"), strict=True):
+        sample.name = name
+    finished = run(tmp_path, dataset)
+    assert [result.name for result in load(tmp_path).results] == ["a", "b\u2028c", "d\x85e"]
+    again = ToyDataset(3)
+    for sample, name in zip(again.samples, ("a", "b\u2028c", "d\x85e"), strict=True):
+        sample.name = name
+    assert run(tmp_path, again).to_dict() == finished.to_dict()
+    assert sum(again.decoded) == 0
 
 
 def test_an_atomic_write_leaves_the_old_file_when_it_fails(tmp_path):

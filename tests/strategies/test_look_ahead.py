@@ -92,6 +92,15 @@ def test_anywhere_tries_both_labels_and_weighs_them():
     assert bool(selection.positive[0]) == bool(now.target[0, y, x] == 1)  # the click that is made is true
 
 
+def test_anywhere_leaves_out_ignored_pixels():
+    now = situation(Discs())
+    now.prob[:] = 0.4
+    now.target[:, :, 10:] = -1
+    selection = LookAhead(among="anywhere").select_with(now)
+    assert bool((now.predictor.asked[0][:, -1, 1] < 10).all())
+    assert int(selection.x[0]) < 10
+
+
 def test_candidates_are_the_best_regions_then_a_draw():
     now = situation(Discs())
     prob, target, clicked = now.prob[0], now.target[0], now.clicked[0].clone()
@@ -112,10 +121,10 @@ def test_candidates_are_the_best_regions_then_a_draw():
 def test_doubtful_pixels_are_drawn_by_their_doubt():
     prob = torch.zeros(2, 100)
     prob[0, :50], prob[1, :50] = 0.5, 0.9
-    drawn = torch.cat([doubtful_pixels(prob, prob > 2, seed, 1) for seed in range(600)])
+    drawn = torch.cat([doubtful_pixels(prob, prob > 2, prob > 2, seed, 1) for seed in range(600)])
     assert bool(((drawn % 100) < 50).all())  # where the network is sure, nothing is drawn
     assert int((drawn < 100).sum()) == pytest.approx(500, abs=46)  # .5 against .1; five standard deviations
-    assert len(doubtful_pixels(prob, prob > 0.6, 0, 80)) == 50
+    assert len(doubtful_pixels(prob, prob > 0.6, prob > 2, 0, 80)) == 50
 
 
 def test_nothing_to_click():

@@ -186,6 +186,12 @@ def test_several_sets_balanced():
     assert plain.fingerprint != balanced.fingerprint
 
 
+def test_what_is_left_out_is_said():
+    disks, squares = Shapes("disks", 2), Shapes("squares", 2)
+    disks.skipped = {"7": "no object"}
+    assert PhrasedImages([disks, squares], "all").skipped == {"disks/7": "no object"}
+
+
 def test_opening_data():
     task = make_task("freqmedclip")
     items = task.items("phantom, phantom", "val", limit=3)

@@ -1,0 +1,18 @@
+"""What was left out of an evaluation, said on standard error."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import typer
+
+__all__ = ["say_skipped"]
+
+_SHOWN = 5
+
+
+def say_skipped(skipped: Mapping[str, str], what: str = "objects") -> None:
+    """How many, and why the first few; nothing where none was. `skipped`: name → reason."""
+    if skipped:
+        listed = "; ".join(f"{name}: {reason}" for name, reason in list(skipped.items())[:_SHOWN])
+        typer.echo(f"skipped {len(skipped)} {what} ({listed}{'; …' if len(skipped) > _SHOWN else ''})", err=True)
