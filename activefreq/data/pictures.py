@@ -15,6 +15,9 @@ __all__ = ["find_pictures", "object_ids", "object_mask", "picture_size", "read_i
 MOST_IDS = 64
 """More different values than this in a mask mean that it is not a mask of ids."""
 
+NEAR = 16
+"""How far lossy compression may move the values 0 and 255 of a mask, and its channels apart."""
+
 
 def find_pictures(folder: Path) -> dict[str, Path]:
     """Files that Pillow can open by their suffix, by stem, in order of their names.
@@ -63,21 +66,26 @@ def read_image(path: Path) -> NDArray[np.uint8]:
 def read_mask(path: Path) -> NDArray[np.int32]:
     """(H, W) of the values in the file. Equal channels count as one, transparency is dropped.
 
+    A lossy file (JPEG, also inside TIFF, and lossy WebP) whose values all lie within 16 of 0 or of 255 is a mask of 0
+    and 255, cut at 128.
+
     Raises:
         BrokenImageError: the file does not decode.
-        ValueError: the mask has colours; ids are told apart by one value, not by three.
+        ValueError: the mask has colours, for ids are told apart by one value, not by three; or it is a lossy file with
+            more than two values, not all near 0 or 255.
     """
     try:
         with Image.open(path) as picture:
-            values = np.array(picture if picture.mode != "CMYK" else picture.convert("RGB"))
+            lossy = _is_lossy(picture, path)
+            values = np.array(picture if picture.mode != "CMYK" else picture.convert("RGB")).astype(np.int32)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise BrokenImageError(f"{path} does not decode: {error}") from None
     if values.ndim == 3:
         channels = values[..., : 3 if values.shape[2] in (3, 4) else 1]
-        if (channels != channels[..., :1]).any():
+        if (np.abs(channels - channels[..., :1]) > (NEAR if lossy else 0)).any():
             raise ValueError(f"{path} has colours: store a mask as grey or palette, one value per object")
         values = channels[..., 0]
-    return values.astype(np.int32)
+    return _without_ringing(values, path) if lossy else values
 
 
 def object_ids(values: NDArray[np.int32], ignore: int | None, path: Path) -> list[int]:
@@ -102,3 +110,35 @@ def object_mask(values: NDArray[np.int32], object_id: int | None, ignore: int | 
     if ignore is not None:
         mask[values == ignore] = -1
     return mask
+
+
+def _is_lossy(picture: Image.Image, path: Path) -> bool:
+    """Whether the file's compression changes values."""
+    if picture.format == "TIFF":
+        return picture.info.get("compression") in ("jpeg", "tiff_jpeg")
+    if picture.format == "WEBP":
+        content, place = path.read_bytes(), 12  # RIFF, size, WEBP, then chunks of even length
+        while place + 8 <= len(content):
+            if content[place : place + 4] == b"VP8 ":  # lossless ones are VP8L
+                return True
+            size = int.from_bytes(content[place + 4 : place + 8], "little")
+            place += 8 + size + size % 2
+        return False
+    return picture.format in ("JPEG", "MPO")
+
+
+def _without_ringing(values: NDArray[np.int32], path: Path) -> NDArray[np.int32]:
+    """A lossy mask of 0 and 255, cut at 128; others with at most two values as they are.
+
+    Values near 0 alone may be small ids as well as ringing, and are not cut.
+    """
+    dark, light = values <= NEAR, values >= 255 - NEAR
+    if light.any() and (dark | light).all():
+        return np.where(values >= 128, 255, 0).astype(np.int32)
+    count = len(np.unique(values))
+    if count > 2:
+        raise ValueError(
+            f"{path} is lossy and has {count} different values, not all within {NEAR} of 0 or 255: compression changed "
+            "them; store masks as PNG"
+        )
+    return values

@@ -1,0 +1,68 @@
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from activefreq.data import open_dataset
+from activefreq.data.pictures import read_mask
+
+
+def ellipse(size=(96, 128), value=255):
+    picture = Image.new("L", size[::-1])
+    box = (size[1] * 0.2, size[0] * 0.25, size[1] * 0.8, size[0] * 0.7)
+    ImageDraw.Draw(picture).ellipse(box, fill=value)
+    return picture
+
+
+LOSSY = {
+    "a.jpg": {"quality": 95},
+    "b.jpg": {"quality": 90},
+    "a.tif": {"compression": "jpeg", "quality": 95},
+    "a.webp": {"quality": 90},
+}
+
+
+@pytest.mark.parametrize("name", LOSSY)
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_a_lossy_mask_of_two_values_is_cut(tmp_path, name, mode):
+    path = tmp_path / name
+    ellipse().convert(mode).save(path, **LOSSY[name])
+    assert len(np.unique(np.asarray(Image.open(path)))) > 2
+    assert np.array_equal(read_mask(path), np.asarray(ellipse()))
+
+
+def test_a_jpeg_mask_is_one_object(folder):
+    folder.image("images/a.png", (96, 128))
+    (folder.root / "masks").mkdir()
+    ellipse().save(folder.root / "masks" / "a.jpg", quality=95)
+    data = open_dataset(folder.root)
+    assert data.names == ["a"]
+    assert np.array_equal(data[0].mask == 1, np.asarray(ellipse()) > 0)
+
+
+@pytest.mark.parametrize(("value", "quality"), [(255, 60), (100, 95), (12, 95)])
+def test_other_lossy_masks_are_refused(folder, value, quality):
+    """Strong ringing, an id in the middle, and a small id, which ringing looks like."""
+    folder.image("images/a.png", (96, 128))
+    (folder.root / "masks").mkdir()
+    ellipse(value=value).save(folder.root / "masks" / "a.jpg", quality=quality)
+    with pytest.raises(ValueError, match=r"masks/a\.jpg is lossy and has \d+ different values.*; store masks as PNG"):
+        open_dataset(folder.root)
+
+
+def test_a_coloured_jpeg_mask_is_refused(tmp_path):
+    picture = Image.merge("RGB", [ellipse(), Image.new("L", (128, 96)), Image.new("L", (128, 96))])
+    picture.save(tmp_path / "a.jpg")
+    with pytest.raises(ValueError, match=r"a\.jpg has colours"):
+        read_mask(tmp_path / "a.jpg")
+
+
+@pytest.mark.parametrize(("name", "options"), [("a.webp", {"lossless": True}), ("a.png", {}), ("a.tif", {})])
+def test_lossless_ids_are_kept(tmp_path, name, options):
+    ids = np.asarray(ellipse(value=3)) + np.asarray(ellipse(value=250)).T.reshape(96, 128) // 125
+    Image.fromarray(ids).save(tmp_path / name, **options)
+    assert np.array_equal(read_mask(tmp_path / name), ids)
+
+
+def test_an_empty_jpeg_mask_is_empty(tmp_path):
+    ellipse(value=0).save(tmp_path / "a.jpg")
+    assert not read_mask(tmp_path / "a.jpg").any()
