@@ -66,17 +66,20 @@ def read_image(path: Path) -> NDArray[np.uint8]:
 def read_mask(path: Path) -> NDArray[np.int32]:
     """(H, W) of the values in the file. Equal channels count as one, transparency is dropped.
 
-    A lossy file (JPEG, also inside TIFF, and lossy WebP) whose values all lie within 16 of 0 or of 255 is a mask of 0
-    and 255, cut at 128.
+    Palette pictures have indices for values, unless the one or two indices in use are black and white: those are 0 and
+    255, for the palette may have white first. A lossy file (JPEG, also inside TIFF, and lossy WebP) whose values all
+    lie within 16 of 0 or of 255 is a mask of 0 and 255, cut at 128.
 
     Raises:
         BrokenImageError: the file does not decode.
-        ValueError: the mask has colours, for ids are told apart by one value, not by three; or it is a lossy file with
-            more than two values, not all near 0 or 255.
+        ValueError: the mask has colours, for ids are told apart by one value, not by three; it is a lossy file with
+            more than two values, not all near 0 or 255; or its palette has black at an index other than 0, and 0 is
+            in use for another colour.
     """
     try:
         with Image.open(path) as picture:
             lossy = _is_lossy(picture, path)
+            palette = picture.getpalette("RGB") if picture.mode in ("P", "PA") else None
             values = np.array(picture if picture.mode != "CMYK" else picture.convert("RGB")).astype(np.int32)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise BrokenImageError(f"{path} does not decode: {error}") from None
@@ -85,6 +88,8 @@ def read_mask(path: Path) -> NDArray[np.int32]:
         if (np.abs(channels - channels[..., :1]) > (NEAR if lossy else 0)).any():
             raise ValueError(f"{path} has colours: store a mask as grey or palette, one value per object")
         values = channels[..., 0]
+    if palette is not None:
+        values = _from_palette(values, palette, path)
     return _without_ringing(values, path) if lossy else values
 
 
@@ -110,6 +115,24 @@ def object_mask(values: NDArray[np.int32], object_id: int | None, ignore: int | 
     if ignore is not None:
         mask[values == ignore] = -1
     return mask
+
+
+def _from_palette(indices: NDArray[np.int32], palette: list[int], path: Path) -> NDArray[np.int32]:
+    """Indices, or 0 and 255 where the used entries are black and white."""
+    black, white = (0, 0, 0), (255, 255, 255)
+    colours = dict(enumerate(zip(palette[::3], palette[1::3], palette[2::3], strict=False)))
+    used = {int(index): colours.get(int(index)) for index in np.unique(indices)}
+    # A single index says too little: white may be the background of a palette of ids.
+    seen = used if len(used) > 1 else colours
+    if len(used) <= 2 and set(seen.values()) == {black, white}:
+        return np.where(np.isin(indices, [i for i, colour in used.items() if colour == white]), 255, 0).astype(np.int32)
+    if used.get(0, black) != black and black in used.values():
+        there = next(index for index, colour in used.items() if colour == black)
+        raise ValueError(
+            f"{path} has black at index {there} of its palette and {used[0]} at index 0, which is the background: "
+            "store a mask with black first, or as grey"
+        )
+    return indices
 
 
 def _is_lossy(picture: Image.Image, path: Path) -> bool:

@@ -66,3 +66,41 @@ def test_lossless_ids_are_kept(tmp_path, name, options):
 def test_an_empty_jpeg_mask_is_empty(tmp_path):
     ellipse(value=0).save(tmp_path / "a.jpg")
     assert not read_mask(tmp_path / "a.jpg").any()
+
+
+def in_palette(path, indices, *colours):
+    picture = Image.fromarray(np.asarray(indices, np.uint8), mode=None).convert("P")
+    picture.putpalette([channel for colour in colours for channel in colour])
+    picture.save(path)
+    return path
+
+
+BLACK, GREY, WHITE, RED = (0, 0, 0), (90, 90, 90), (255, 255, 255), (255, 0, 0)
+
+
+@pytest.mark.parametrize("ending", ["png", "gif", "tif"])
+def test_white_is_the_object_wherever_the_palette_has_it(tmp_path, ending):
+    path = tmp_path / f"a.{ending}"
+    inside = np.asarray(ellipse()) > 0
+    assert np.array_equal(read_mask(in_palette(path, ~inside, WHITE, BLACK)), 255 * inside)
+    assert np.array_equal(read_mask(in_palette(path, inside, BLACK, WHITE)), 255 * inside)
+
+
+def test_a_palette_of_black_and_white_with_one_of_them_in_use(tmp_path):
+    path, nothing = tmp_path / "a.png", np.zeros((6, 8))
+    assert (read_mask(in_palette(path, nothing, WHITE, BLACK)) == 255).all()
+    assert not read_mask(in_palette(path, nothing + 1, WHITE, BLACK)).any()
+    assert not read_mask(in_palette(path, nothing, WHITE, RED, GREY)).any()
+
+
+@pytest.mark.parametrize("colours", [(BLACK, RED, WHITE), (WHITE, RED, GREY), (BLACK, WHITE, WHITE), (BLACK,) * 3])
+def test_other_palettes_hold_ids(tmp_path, colours):
+    ids = np.arange(48).reshape(6, 8) % 3
+    assert np.array_equal(read_mask(in_palette(tmp_path / "a.png", ids, *colours)), ids)
+
+
+@pytest.mark.parametrize("colours", [(WHITE, BLACK, RED), (RED, WHITE, BLACK)])
+def test_a_palette_with_black_elsewhere_is_refused(tmp_path, colours):
+    path = in_palette(tmp_path / "a.png", np.arange(48).reshape(6, 8) % 3, *colours)
+    with pytest.raises(ValueError, match=r"a\.png has black at index [12] of its palette and \(255, .* at index 0"):
+        read_mask(path)
