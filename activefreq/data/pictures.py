@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from activefreq.data.samples import BrokenImageError
 
@@ -14,6 +14,9 @@ __all__ = ["find_pictures", "object_ids", "object_mask", "picture_size", "read_i
 
 MOST_IDS = 64
 """More different values than this in a mask mean that it is not a mask of ids."""
+
+_UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
+"""What Pillow raises for damaged files, in their header or later."""
 
 NEAR = 16
 """How far lossy compression may move the values 0 and 255 of a mask, and its channels apart."""
@@ -37,11 +40,15 @@ def find_pictures(folder: Path) -> dict[str, Path]:
 
 
 def picture_size(path: Path) -> tuple[int, int]:
-    """(H, W) from the file's header, without decoding it."""
+    """(H, W) from the file's header, without decoding it.
+
+    Raises:
+        BrokenImageError: the header does not decode.
+    """
     try:
         with Image.open(path) as picture:
             return picture.height, picture.width
-    except (OSError, UnidentifiedImageError) as error:
+    except _UNREADABLE as error:
         raise BrokenImageError(f"{path} is not a readable image: {error}") from None
 
 
@@ -59,7 +66,7 @@ def read_image(path: Path) -> NDArray[np.uint8]:
                 grey = np.asarray(picture, dtype=np.int64) // 257
                 return np.repeat(grey.clip(0, 255).astype(np.uint8)[..., None], 3, axis=2)
             return np.array(picture.convert("RGB"))
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except _UNREADABLE as error:
         raise BrokenImageError(f"{path} does not decode: {error}") from None
 
 
@@ -81,7 +88,7 @@ def read_mask(path: Path) -> NDArray[np.int32]:
             lossy = _is_lossy(picture, path)
             palette = picture.getpalette("RGB") if picture.mode in ("P", "PA") else None
             values = np.array(picture if picture.mode != "CMYK" else picture.convert("RGB")).astype(np.int32)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except _UNREADABLE as error:
         raise BrokenImageError(f"{path} does not decode: {error}") from None
     if values.ndim == 3:
         channels = values[..., : 3 if values.shape[2] in (3, 4) else 1]

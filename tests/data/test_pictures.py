@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, PngImagePlugin
 
-from activefreq.data import open_dataset
-from activefreq.data.pictures import read_mask
+from activefreq.data import BrokenImageError, open_dataset
+from activefreq.data.pictures import picture_size, read_mask
 
 
 def ellipse(size=(96, 128), value=255):
@@ -104,3 +104,16 @@ def test_a_palette_with_black_elsewhere_is_refused(tmp_path, colours):
     path = in_palette(tmp_path / "a.png", np.arange(48).reshape(6, 8) % 3, *colours)
     with pytest.raises(ValueError, match=r"a\.png has black at index [12] of its palette and \(255, .* at index 0"):
         read_mask(path)
+
+
+def test_headers_that_do_not_decode_are_named(tmp_path, monkeypatch):
+    text = PngImagePlugin.PngInfo()
+    text.add_text("a", "a" * (2 * PngImagePlugin.MAX_TEXT_CHUNK), zip=True)
+    ellipse().save(tmp_path / "text.png", pnginfo=text)
+    with pytest.raises(BrokenImageError, match=r"text\.png is not a readable image: Decompressed data too large"):
+        picture_size(tmp_path / "text.png")
+    ellipse().save(tmp_path / "large.png")
+    assert picture_size(tmp_path / "large.png") == (96, 128)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    with pytest.raises(BrokenImageError, match=r"large\.png is not a readable image: Image size"):
+        picture_size(tmp_path / "large.png")
