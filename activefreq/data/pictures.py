@@ -55,19 +55,25 @@ def picture_size(path: Path) -> tuple[int, int]:
 def read_image(path: Path) -> NDArray[np.uint8]:
     """(H, W, 3) RGB. Grey and palette pictures become RGB, transparency is dropped, 16-bit greys are divided by 257.
 
+    32-bit greys are taken as they are where they lie in [0, 255]; floats in [0, 1] are multiplied by 255. Both are
+    rounded.
+
     EXIF orientation is not applied: masks carry none, and would not turn with the image.
 
     Raises:
-        BrokenImageError: the file does not decode.
+        BrokenImageError: the file does not decode, or holds 32-bit values outside [0, 255].
     """
     try:
         with Image.open(path) as picture:
-            if picture.mode.startswith("I"):  # 16-bit grey: Pillow's own conversion would clip it
-                grey = np.asarray(picture, dtype=np.int64) // 257
-                return np.repeat(grey.clip(0, 255).astype(np.uint8)[..., None], 3, axis=2)
-            return np.array(picture.convert("RGB"))
+            # Pillow's own conversion would clip deeper greys. It reads 16-bit PNG and PGM as I, the latter stretched.
+            deep = picture.mode.startswith("I;16") or (picture.mode == "I" and picture.format in ("PNG", "PPM"))
+            if not deep and picture.mode not in ("I", "F"):
+                return np.array(picture.convert("RGB"))
+            values = np.array(picture)
     except _UNREADABLE as error:
         raise BrokenImageError(f"{path} does not decode: {error}") from None
+    grey = (values // 257).astype(np.uint8) if deep else _from_32_bits(values, path)
+    return np.repeat(grey[..., None], 3, axis=2)
 
 
 def read_mask(path: Path) -> NDArray[np.int32]:
@@ -122,6 +128,18 @@ def object_mask(values: NDArray[np.int32], object_id: int | None, ignore: int | 
     if ignore is not None:
         mask[values == ignore] = -1
     return mask
+
+
+def _from_32_bits(values: NDArray[np.int32] | NDArray[np.float32], path: Path) -> NDArray[np.uint8]:
+    """Greys in [0, 255]."""
+    low, high = values.min(), values.max()
+    if not (low >= 0 and high <= 255):  # NaN too
+        raise BrokenImageError(
+            f"{path} holds 32-bit values from {low:g} to {high:g}: what is white cannot be told; store whole numbers "
+            "in [0, 255], floats in [0, 1], or 8 or 16 bits"
+        )
+    scale = 255 if values.dtype.kind == "f" and high <= 1 else 1
+    return np.rint(values * scale).astype(np.uint8)
 
 
 def _from_palette(indices: NDArray[np.int32], palette: list[int], path: Path) -> NDArray[np.int32]:

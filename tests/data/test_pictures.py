@@ -3,7 +3,7 @@ import pytest
 from PIL import Image, ImageDraw, PngImagePlugin
 
 from activefreq.data import BrokenImageError, open_dataset
-from activefreq.data.pictures import picture_size, read_mask
+from activefreq.data.pictures import picture_size, read_image, read_mask
 
 
 def ellipse(size=(96, 128), value=255):
@@ -117,3 +117,39 @@ def test_headers_that_do_not_decode_are_named(tmp_path, monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
     with pytest.raises(BrokenImageError, match=r"large\.png is not a readable image: Image size"):
         picture_size(tmp_path / "large.png")
+
+
+def test_32_bit_pictures_are_not_black(tmp_path):
+    grey = np.arange(1, 241, dtype=np.uint8).reshape(12, 20)
+    scaled = (grey - np.uint8(1)).astype(np.float32) / 239
+    for values, expected in [
+        (grey.astype(np.float32) / 255, grey),
+        (scaled, np.rint(255 * scaled)),
+        (grey.astype(np.float32), grey),
+        (grey.astype(np.int32), grey),
+    ]:
+        Image.fromarray(values).save(tmp_path / "a.tif")
+        assert np.array_equal(read_image(tmp_path / "a.tif"), np.repeat(expected[..., None], 3, axis=2))
+
+
+@pytest.mark.parametrize("ending", ["png", "tif", "pgm"])
+def test_16_bit_pictures_are_divided(tmp_path, ending):
+    grey = np.arange(240, dtype=np.uint16).reshape(12, 20)
+    Image.fromarray(257 * grey).save(tmp_path / f"a.{ending}")
+    assert np.array_equal(read_image(tmp_path / f"a.{ending}")[..., 2], grey)
+
+
+@pytest.mark.parametrize(
+    ("values", "span"),
+    [
+        (np.array([[0, 256]], np.int32), "0 to 256"),
+        (np.array([[-1, 9]], np.int32), "-1 to 9"),
+        (np.array([[-0.5, 1]], np.float32), r"-0\.5 to 1"),
+        (np.array([[0, np.nan]], np.float32), "nan to nan"),
+        (np.array([[0, np.inf]], np.float32), "0 to inf"),
+    ],
+)
+def test_32_bit_pictures_without_a_scale_are_refused(tmp_path, values, span):
+    Image.fromarray(values).save(tmp_path / "a.tif")
+    with pytest.raises(BrokenImageError, match=rf"^\S*a\.tif holds 32-bit values from {span}: what is white cannot be"):
+        read_image(tmp_path / "a.tif")
