@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import re
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +29,10 @@ class Volume:
     name: str
     """The file's name without its ending."""
     image: NDArray[np.float32]
-    """(H, W, D), the smallest value 0 and the largest 1; all 0 where the volume is constant."""
+    """(H, W, D), the smallest finite value 0 and the largest 1; all 0 where the volume is constant.
+
+    NaN and infinite voxels are 0.
+    """
     labels: NDArray[np.uint8]
     """(H, W, D): 0 background, 1 to K the classes."""
     spacing: tuple[float, ...]
@@ -102,7 +106,8 @@ class Volumes:
         """Read one volume.
 
         Raises:
-            ValueError: a file that is no volume, labels of another size, or an id that is not among `ids`.
+            ValueError: a file that is no volume or damaged, an image without a finite voxel, labels of another size,
+                or an id that is not among `ids`.
         """
         name, image_path, label_path = self._entries[index]
         image, spacing = self._read(image_path)
@@ -115,13 +120,17 @@ class Volumes:
         labels = np.zeros(values.shape, np.uint8)
         for number, id_ in enumerate(self.ids, start=1):
             labels[values == id_] = number
-        return Volume(name, _rescaled(image), labels, spacing)
+        return Volume(name, _rescaled(image, image_path), labels, spacing)
 
     def _read(self, path: Path) -> tuple[NDArray[Any], tuple[float, ...]]:
         try:
             file = self._nibabel.load(path)
             values = np.asarray(file.dataobj)
-        except (OSError, EOFError, self._nibabel.filebasedimages.ImageFileError) as error:
+        except (
+            # Of files, of gzip, of headers with sizes that make no sense, and of nibabel.
+            *(OSError, EOFError, zlib.error, OverflowError, ValueError),
+            *(self._nibabel.filebasedimages.ImageFileError, self._nibabel.spatialimages.HeaderDataError),
+        ) as error:
             raise ValueError(f"{path} does not read as NIfTI: {error}") from None
         if values.ndim != 3:
             raise ValueError(f"{path} must be a volume (H, W, D), got shape {values.shape}")
@@ -146,11 +155,17 @@ def crop_or_pad(values: NDArray[Any], size: Sequence[int]) -> NDArray[Any]:
     return result
 
 
-def _rescaled(image: NDArray[Any]) -> NDArray[np.float32]:
-    """Min-max normalisation to [0, 1]."""
-    values = image.astype(np.float32)
-    low, high = values.min(), values.max()
-    scaled: NDArray[np.float32] = (values - low) / (high - low) if high > low else np.zeros_like(values)
+def _rescaled(image: NDArray[Any], path: Path) -> NDArray[np.float32]:
+    """Min-max normalisation of the finite voxels to [0, 1]; the others are 0."""
+    with np.errstate(over="ignore"):  # what float32 does not hold is not finite
+        values = image.astype(np.float32)
+    finite = np.isfinite(values)
+    if not finite.any():
+        raise ValueError(f"{path} has no finite voxel")
+    low, high = values.min(where=finite, initial=np.inf), values.max(where=finite, initial=-np.inf)
+    if high == low:
+        return np.zeros_like(values)
+    scaled: NDArray[np.float32] = (np.where(finite, values, low) - low) / (high - low)
     return scaled
 
 

@@ -1,3 +1,4 @@
+import gzip
 import sys
 
 import numpy as np
@@ -55,6 +56,38 @@ def test_a_constant_volume_is_zero(tmp_path):
     for folder in ("images", "labels"):
         write_volume(tmp_path / folder / "a.nii", np.zeros((2, 2, 2), np.float32) + (folder == "images"))
     assert Volumes(tmp_path, "all")[0].image.max() == 0
+
+
+@pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf])
+def test_voxels_that_are_not_finite_are_zero(tmp_path, odd):
+    image = np.arange(2, 26, dtype=np.float32).reshape(2, 3, 4)
+    image[0, 1, 2] = odd
+    write_volume(tmp_path / "images" / "a.nii", image)
+    write_volume(tmp_path / "labels" / "a.nii", np.zeros((2, 3, 4), np.uint8))
+    expected = (image - 2) / 23
+    expected[0, 1, 2] = 0
+    np.testing.assert_allclose(Volumes(tmp_path, "all")[0].image, expected, rtol=1e-6)
+    write_volume(tmp_path / "images" / "a.nii", np.full((2, 3, 4), odd, np.float32))
+    with pytest.raises(ValueError, match=r"images/a\.nii has no finite voxel"):
+        Volumes(tmp_path, "all")[0]
+
+
+def test_damaged_files_are_named(blobs):
+    """Deflated data that are no deflate, a size that does not fit, and a type that there is not."""
+    volumes = Volumes(blobs, "all")
+    path = blobs / "images" / "case_001.nii.gz"
+    content = bytearray(gzip.compress(gzip.decompress(path.read_bytes())))
+    content[10] = 0x07  # a block of type 3, after the ten bytes of gzip's header
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"case_001\.nii\.gz does not read as NIfTI: Error -3"):
+        volumes[0]
+    for number, (place, two) in enumerate([(42, b"\xf0\xff"), (70, b"\x77\x77")], start=2):
+        path = blobs / "images" / f"case_{number:03d}.nii.gz"
+        header = bytearray(gzip.decompress(path.read_bytes()))
+        header[place : place + 2] = two
+        path.write_bytes(gzip.compress(header))
+        with pytest.raises(ValueError, match=rf"case_00{number}\.nii\.gz does not read as NIfTI"):
+            volumes[number - 1]
 
 
 def test_crop_or_pad_and_back():
