@@ -29,10 +29,12 @@ def open_dataset(
     """Open a data set.
 
     Args:
-        data: "phantom", or a folder: images/ with masks/, or the official folders of ISIC-2017.
+        data: "phantom", or a folder: images/ with masks/, or the official folders of ISIC-2017. Phantom takes split,
+            limit and seed; `objects` changes nothing, for each of its masks holds one.
         format: "auto" looks; "folder" and "isic2017" insist.
         split: None is test where the data has splits, else everything; "all" is everything.
-        masks: folder of masks, where it is neither masks/ nor labels/.
+        masks: folder of masks, where it is neither masks/ nor labels/. The official folders of ISIC-2017 have their
+            own.
         ignore: mask value that takes no part, for example 128.
         objects: "separate": every id of a mask is a sample; "merged": all of them are one object.
         skip_broken: leave out files that do not decode, and list them.
@@ -41,7 +43,8 @@ def open_dataset(
 
     Raises:
         FileNotFoundError: no such folder.
-        ValueError: unknown format or split, nothing in it, or a file that cannot be used; the message names it.
+        ValueError: unknown format or split, an option that is not for this data, nothing in it, or a file that cannot
+            be used; the message names it.
     """
     if format not in FORMATS:
         raise ValueError(f"--format must be one of {', '.join(FORMATS)}, got {format!r}")
@@ -52,6 +55,10 @@ def open_dataset(
     if limit is not None and limit < 1:
         raise ValueError(f"--limit must be at least 1, got {limit}")
     if str(data) == "phantom":
+        given = {"format": format != "auto", "masks": masks is not None, "ignore": ignore is not None}
+        for name, is_given in (given | {"skip-broken": skip_broken}).items():
+            if is_given:
+                raise ValueError(f"--{name} is not for phantom, which reads no files; it takes split, limit and seed")
         return Phantom(split or "test", seed=seed, limit=limit)
     root = Path(data)
     if not root.is_dir():
@@ -61,6 +68,11 @@ def open_dataset(
     if format == "auto" and not official and not is_folder_layout(root):
         raise ValueError(f"--data {data}: holds neither images/ nor the folders of ISIC-2017")
     if official and format != "folder":
+        if masks is not None:
+            raise ValueError(
+                f"--masks {masks} is not for the official folders of ISIC-2017 in {data}, which have their own masks; "
+                "--format folder reads images/ with other ones"
+            )
         splits, further = official_pairs(root), None
     else:
         splits, further = folder_pairs(root, masks)

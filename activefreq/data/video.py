@@ -57,7 +57,7 @@ class Videos:
         limit: the first N videos or clips.
 
     Raises:
-        ValueError: a clip without frames, or nothing left.
+        ValueError: a clip without frames, a limit under 1, or nothing left.
     """
 
     def __init__(
@@ -65,6 +65,8 @@ class Videos:
     ) -> None:
         if clip is not None and clip < 1:
             raise ValueError(f"open_videos: clip must be at least one frame, got {clip}")
+        if limit is not None and limit < 1:
+            raise ValueError(f"open_videos: limit must be at least 1, got {limit}")
         self.name, self.split = name, split
         self._entries: list[tuple[str, str, Pairs]] = []
         for video, frames in videos.items():
@@ -140,8 +142,8 @@ def open_videos(
 
     Raises:
         FileNotFoundError: no such folder.
-        ValueError: nothing says where videos begin, a start that is no frame, a video in two splits, or what
-            `folder_pairs` refuses; the message names it.
+        ValueError: nothing says where videos begin, a start that is no frame, a video in two splits, a clip or limit
+            under 1, or what `folder_pairs` refuses; the message names it.
     """
     root = Path(data)
     if not root.is_dir():

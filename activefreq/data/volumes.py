@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import re
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,8 @@ from activefreq.data.folder import MASKS, SPLITS, choose_split, read_splits
 __all__ = ["Volume", "Volumes", "crop_or_pad"]
 
 _SUFFIXES = (".nii.gz", ".nii")
+_TOLERANCE = 1e-3
+"""Between the affines of an image and its labels, in mm, and between a label and its integer: files round."""
 _TEST_SHARE = _VALIDATION_SHARE = 0.2
 
 
@@ -28,7 +31,10 @@ class Volume:
     name: str
     """The file's name without its ending."""
     image: NDArray[np.float32]
-    """(H, W, D), the smallest value 0 and the largest 1; all 0 where the volume is constant."""
+    """(H, W, D), the smallest finite value 0 and the largest 1; all 0 where the volume is constant.
+
+    NaN and infinite voxels are 0.
+    """
     labels: NDArray[np.uint8]
     """(H, W, D): 0 background, 1 to K the classes."""
     spacing: tuple[float, ...]
@@ -50,7 +56,7 @@ class Volumes:
 
     Raises:
         FileNotFoundError: no such folder.
-        ValueError: nothing in it, an image without labels, or no such split.
+        ValueError: nothing in it, two files of one name, an image without labels, or no such split.
         ImportError: nibabel is not installed.
     """
 
@@ -102,30 +108,43 @@ class Volumes:
         """Read one volume.
 
         Raises:
-            ValueError: a file that is no volume, labels of another size, or an id that is not among `ids`.
+            ValueError: a file that is no volume or damaged, an image without a finite voxel, labels of another size or
+                at another place (affines that differ by more than 1e-3), or an id that is not among `ids`, to which
+                labels are rounded within 1e-3.
         """
         name, image_path, label_path = self._entries[index]
-        image, spacing = self._read(image_path)
-        values, _ = self._read(label_path)
+        image, spacing, image_place = self._read(image_path)
+        values, _, label_place = self._read(label_path)
         if values.shape != image.shape:
             raise ValueError(f"{label_path} has shape {values.shape}, but its image {image_path} {image.shape}")
+        if not np.allclose(label_place, image_place, rtol=0, atol=_TOLERANCE):
+            raise ValueError(
+                f"{label_path} lies elsewhere than its image {image_path}: its affine is {label_place.tolist()}, the "
+                f"image's {image_place.tolist()}"
+            )
+        values = _whole(values)
         unknown = sorted(set(np.unique(values).tolist()) - {0, *self.ids})
         if unknown:
-            raise ValueError(f"{label_path} holds {unknown[0]:g}, which is neither 0 nor one of the ids {self.ids}")
+            raise ValueError(f"{label_path} holds {unknown[0]!r}, which is neither 0 nor one of the ids {self.ids}")
         labels = np.zeros(values.shape, np.uint8)
         for number, id_ in enumerate(self.ids, start=1):
             labels[values == id_] = number
-        return Volume(name, _rescaled(image), labels, spacing)
+        return Volume(name, _rescaled(image, image_path), labels, spacing)
 
-    def _read(self, path: Path) -> tuple[NDArray[Any], tuple[float, ...]]:
+    def _read(self, path: Path) -> tuple[NDArray[Any], tuple[float, ...], NDArray[np.float64]]:
+        """Values, spacing and affine."""
         try:
             file = self._nibabel.load(path)
             values = np.asarray(file.dataobj)
-        except (OSError, EOFError, self._nibabel.filebasedimages.ImageFileError) as error:
+        except (
+            # Of files, of gzip, of headers with sizes that make no sense, and of nibabel.
+            *(OSError, EOFError, zlib.error, OverflowError, ValueError),
+            *(self._nibabel.filebasedimages.ImageFileError, self._nibabel.spatialimages.HeaderDataError),
+        ) as error:
             raise ValueError(f"{path} does not read as NIfTI: {error}") from None
         if values.ndim != 3:
             raise ValueError(f"{path} must be a volume (H, W, D), got shape {values.shape}")
-        return values, tuple(float(side) for side in file.header.get_zooms()[:3])
+        return values, tuple(float(side) for side in file.header.get_zooms()[:3]), file.affine
 
 
 def crop_or_pad(values: NDArray[Any], size: Sequence[int]) -> NDArray[Any]:
@@ -146,12 +165,27 @@ def crop_or_pad(values: NDArray[Any], size: Sequence[int]) -> NDArray[Any]:
     return result
 
 
-def _rescaled(image: NDArray[Any]) -> NDArray[np.float32]:
-    """Min-max normalisation to [0, 1]."""
-    values = image.astype(np.float32)
-    low, high = values.min(), values.max()
-    scaled: NDArray[np.float32] = (values - low) / (high - low) if high > low else np.zeros_like(values)
+def _rescaled(image: NDArray[Any], path: Path) -> NDArray[np.float32]:
+    """Min-max normalisation of the finite voxels to [0, 1]; the others are 0."""
+    with np.errstate(over="ignore"):  # what float32 does not hold is not finite
+        values = image.astype(np.float32)
+    finite = np.isfinite(values)
+    if not finite.any():
+        raise ValueError(f"{path} has no finite voxel")
+    low, high = values.min(where=finite, initial=np.inf), values.max(where=finite, initial=-np.inf)
+    if high == low:
+        return np.zeros_like(values)
+    scaled: NDArray[np.float32] = (np.where(finite, values, low) - low) / (high - low)
     return scaled
+
+
+def _whole(labels: NDArray[Any]) -> NDArray[Any]:
+    """Labels that a scale in the header moved a little off their integers, put back."""
+    if labels.dtype.kind != "f":
+        return labels
+    nearest = np.rint(labels)
+    with np.errstate(invalid="ignore"):  # infinity less itself
+        return np.where(np.abs(labels - nearest) <= _TOLERANCE, nearest, labels)
 
 
 def _nibabel() -> Any:  # noqa: ANN401 (a module without types)
@@ -162,13 +196,20 @@ def _nibabel() -> Any:  # noqa: ANN401 (a module without types)
 
 
 def _find(folder: Path) -> dict[str, Path]:
-    """Name without its ending → file, in the order of the numbers in the names."""
-    found = {}
-    for path in folder.iterdir() if folder.is_dir() else ():
-        for suffix in _SUFFIXES:
-            if path.name.endswith(suffix) and not path.name.startswith("."):
-                found[path.name.removesuffix(suffix)] = path
-                break
+    """Name without its ending → file, in the order of the numbers in the names.
+
+    Raises:
+        ValueError: two files with one name.
+    """
+    found: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        suffix = next((suffix for suffix in _SUFFIXES if path.name.endswith(suffix)), None)
+        if suffix is None or path.name.startswith("."):
+            continue
+        stem = path.name.removesuffix(suffix)
+        if stem in found:
+            raise ValueError(f"{folder} holds {found[stem].name} and {path.name}: stems must be unique")
+        found[stem] = path
     return dict(sorted(found.items(), key=lambda item: ([int(n) for n in re.findall(r"\d+", item[0])], item[0])))
 
 

@@ -93,6 +93,9 @@ def test_official_isic2017_layout(folder):
     assert open_dataset(folder.root, format="isic2017", split="train").names == ["ISIC_0000003"]
     with pytest.raises(ValueError, match="has no split 'val'"):
         open_dataset(folder.root, split="val")
+    for format in ("auto", "isic2017"):
+        with pytest.raises(ValueError, match=r"--masks mine is not for the official folders of ISIC-2017 in .*skin"):
+            open_dataset(folder.root, format=format, masks="mine")
     (folder.root / "ISIC-2017_Training_Part1_GroundTruth/ISIC_0000003_segmentation.png").unlink()
     with pytest.raises(ValueError, match=r"ISIC-2017_Training_Part1_GroundTruth has no mask for ISIC_0000003\.jpg"):
         open_dataset(folder.root)
@@ -191,6 +194,18 @@ def test_equal_stems(folder):
 def test_unknown_options(options, message):
     with pytest.raises(ValueError, match=message):
         open_dataset("phantom", **options)
+
+
+@pytest.mark.parametrize(
+    "option",
+    [{"format": "folder"}, {"masks": "mine"}, {"ignore": 128}, {"skip_broken": True}],
+    ids=lambda o: next(iter(o)),
+)
+def test_phantom_refuses_options_of_files(option):
+    name = next(iter(option)).replace("_", "-")
+    with pytest.raises(ValueError, match=f"--{name} is not for phantom, which reads no files; it takes split, limit"):
+        open_dataset("phantom", **option)
+    assert len(open_dataset("phantom", split="val", seed=3, limit=2, objects="merged")) == 2
 
 
 def test_modes_of_pictures(tmp_path):

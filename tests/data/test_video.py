@@ -87,6 +87,9 @@ def test_errors_teach(frames, tmp_path):
         open_videos(root, starts=["a"])
     with pytest.raises(ValueError, match="open_videos: clip must be at least one frame, got 0"):
         open_videos(root, starts=["a", "c"], clip=0)
+    for limit in (0, -1):
+        with pytest.raises(ValueError, match=f"open_videos: limit must be at least 1, got {limit}"):
+            open_videos(root, starts=["a", "c"], limit=limit)
     with pytest.raises(FileNotFoundError, match=r"open_videos: .*nowhere: no such folder"):
         open_videos(tmp_path / "nowhere")
     (root / "videos.csv").write_text("stem,video\na,x\nb,x\n")
