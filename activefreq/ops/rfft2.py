@@ -34,6 +34,7 @@ LIBRARY.define("irfft2_backward(Tensor grad, Tensor spectrum, Tensor gate, str n
 _SPECTRA = {torch.complex64: torch.float32, torch.complex128: torch.float64}
 _GATES = (torch.float32, torch.complex64)  # of complex64 spectra
 _NORMS = ("backward", "ortho")
+_is_compiling = torch.compiler.is_compiling
 _NONE, _REAL, _COMPLEX = range(3)  # Gate in csrc/core/rfft2.h
 
 
@@ -158,7 +159,7 @@ def _spectrum_type(x: torch.Tensor) -> torch.dtype:
 
 def _runs_directly(spectrum: torch.Tensor, gate: torch.Tensor | None) -> bool:
     """As `runs_directly`, of complex64 spectra and their gates; not of views that say "conjugate" or "negative"."""
-    if torch.compiler.is_compiling():
+    if _is_compiling():
         return False
     for tensor in (spectrum, gate):
         if tensor is not None and not (
@@ -201,9 +202,11 @@ def _inverse(
     spectrum: torch.Tensor, gate: torch.Tensor | None, height: int, width: int, norm: str, adjoint: bool
 ) -> torch.Tensor:
     """Of contiguous tensors on the CPU."""
-    y = spectrum.new_empty((*spectrum.shape[:-2], height, width), dtype=_SPECTRA[spectrum.dtype])
+    single = spectrum.dtype is torch.complex64
+    *outer, _, _ = spectrum.shape
+    y = spectrum.new_empty((*outer, height, width), dtype=torch.float32 if single else torch.float64)
     if count := y.numel():
-        call = cpu.irfft2 if y.dtype is torch.float32 else cpu.irfft2_double
+        call = cpu.irfft2 if single else cpu.irfft2_double
         planes, scale, kind = count // (height * width), _scale(height, width, norm, adjoint), _kind(gate)
         at, factors, result = pointer(spectrum), pointer(gate), pointer(y)
         call(at, factors, kind, result, planes, height, width, scale, adjoint, torch.get_num_threads())
