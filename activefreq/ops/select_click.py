@@ -187,7 +187,8 @@ def _select_click_cpu(
     min_area: int,
     placement: str,
 ) -> tuple[torch.Tensor, ...]:
-    values, classes = prob.to(torch.float32).contiguous(), _int8_target(target)
+    values = (prob if prob.dtype is torch.float32 else prob.to(torch.float32)).contiguous()  # the quick way: as it is
+    classes = _int8_target(target)
     excluded, seeds = None if clicked is None else clicked.contiguous(), seed.contiguous()
     batch, height, width = prob.shape
     if not prob.numel():
