@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -56,8 +57,9 @@ def band_split(x: torch.Tensor, theta: float = 0.1, shift: bool = False) -> tupl
     if not (isinstance(x, torch.Tensor) and x.dim() >= 3):
         check_real_floating("band_split", x=x)
         raise ValueError(f"band_split: x must have shape (..., H, W, D), got {tuple(x.shape)}")
-    height = _axis("band_split", "H", x.shape[-3], theta, shift)
-    width = _axis("band_split", "W", x.shape[-2], theta, shift)
+    axis = _axis if torch.compiler.is_compiling() else _cached_axis
+    rows, columns = x.shape[-3:-1]
+    height, width = axis("band_split", "H", rows, theta, shift), axis("band_split", "W", columns, theta, shift)
     if runs_directly(x):
         split: tuple[torch.Tensor, torch.Tensor] = (
             _BandSplit.apply(x, height, width) if records(x) else _split(x, height, width, 1.0)
@@ -95,8 +97,8 @@ def band_merge(centre: torch.Tensor, border: torch.Tensor, theta: float = 0.1, s
         check_real_floating("band_merge", border=border, centre=centre)
         raise ValueError(f"band_merge: border must have shape (..., H, W, D), got {tuple(border.shape)}")
     *outer, rows, columns, depth = border.shape
-    height = _axis("band_merge", "H", rows, theta, shift)
-    width = _axis("band_merge", "W", columns, theta, shift)
+    axis = _axis if torch.compiler.is_compiling() else _cached_axis
+    height, width = axis("band_merge", "H", rows, theta, shift), axis("band_merge", "W", columns, theta, shift)
     expected = (*outer, height[0], width[0], depth)
     if centre.shape != expected:
         check_real_floating("band_merge", border=border, centre=centre)
@@ -127,6 +129,9 @@ def _axis(operator: str, name: str, size: int, theta: float, shift: bool) -> Axi
     if not axis[0]:
         raise ValueError(f"{operator}: theta {theta} leaves no bin on {name} = {size}; it takes {name} * theta >= 1")
     return axis
+
+
+_cached_axis = functools.lru_cache(maxsize=64)(_axis)  # the same blocks for every volume
 
 
 def _gain(shape: Sequence[int], height: Sequence[int], width: Sequence[int]) -> float:

@@ -159,18 +159,23 @@ def _spectrum_type(x: torch.Tensor) -> torch.dtype:
 
 def _runs_directly(spectrum: torch.Tensor, gate: torch.Tensor | None) -> bool:
     """As `runs_directly`, of complex64 spectra and their gates; not of views that say "conjugate" or "negative"."""
-    if _is_compiling():
-        return False
-    for tensor in (spectrum, gate):
-        if tensor is not None and not (
-            type(tensor) in PLAIN
-            and tensor.is_cpu
-            and tensor.is_contiguous()
-            and not tensor.is_conj()
-            and not tensor.is_neg()
-        ):
-            return False
-    return spectrum is not None and spectrum.dtype is torch.complex64 and nothing_watches()
+    return (
+        not _is_compiling()
+        and _is_plain(spectrum)
+        and spectrum.dtype is torch.complex64
+        and (gate is None or _is_plain(gate))
+        and nothing_watches()
+    )
+
+
+def _is_plain(tensor: torch.Tensor) -> bool:
+    return (
+        type(tensor) in PLAIN
+        and tensor.is_cpu
+        and tensor.is_contiguous()
+        and not tensor.is_conj()
+        and not tensor.is_neg()
+    )
 
 
 def _fit(spectrum: torch.Tensor, size: Sequence[int], gate: torch.Tensor | None, norm: str) -> bool:
