@@ -5,7 +5,7 @@ import sys
 
 import pytest
 import torch
-from tiny_system import SquaresTask, Tiny
+from tiny_system import Squares, SquaresTask, Tiny
 
 from activefreq.app.command_line import main
 from activefreq.app.networks import _with_options
@@ -234,3 +234,11 @@ def test_without_monai_nothing_is_written(trained, tmp_path, monkeypatch, capsys
     assert run("evaluate", "--model", trained, "--data", "squares", "--out", tmp_path / "out") == 2
     assert "pip install 'activefreq[medical]'" in one_line(capsys)
     assert not (tmp_path / "out").exists()
+
+
+def test_what_was_left_out_is_said_and_kept(trained, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(Squares, "skipped", {"empty": "no object"}, raising=False)
+    assert run("evaluate", "--model", trained, "--data", "squares", "--out", tmp_path / "out") == 0
+    assert "skipped 1 images (empty: no object)" in capsys.readouterr().err
+    stored = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert stored["settings"]["skipped"] == {"empty": "no object"}

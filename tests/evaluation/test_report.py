@@ -6,8 +6,11 @@ import torch
 from toy_objects import ToyDataset
 
 import activefreq as af
-from activefreq.evaluation.examples import best_median_worst, make_example, replay
+from activefreq.clicks import Click
+from activefreq.evaluation.examples import Example, best_median_worst, make_example, replay
 from activefreq.evaluation.nearest_click import NearestClick
+from activefreq.evaluation.objects import ObjectResult
+from activefreq.evaluation.pictures import draw_example
 from activefreq.evaluation.report import write_report
 
 CPU = torch.device("cpu")
@@ -85,3 +88,11 @@ def test_replay_feeds_the_mask_before():
 
     image = torch.zeros(3, 4, 4)
     assert torch.equal(replay(Counting(), image, [(0, 0, 1), (1, 1, 0), (2, 2, 1)]), torch.full((4, 4), 0.375))
+
+
+def test_an_object_on_a_very_flat_image_is_drawn():
+    result = ObjectResult(0, "flat", (2, 1500), 2, [Click(0, 3, 1)], [0.5], "reached")
+    target = np.zeros((2, 1500), np.int8)
+    target[:, 3] = 1
+    drawn = draw_example(Example(result, np.full((2, 1500, 3), 0.5, np.float32), target, target == 1))
+    assert drawn[:2] == b"\xff\xd8"  # a JPEG

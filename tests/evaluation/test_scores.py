@@ -119,3 +119,12 @@ def test_records_say_what_was_scored(tiny_system):
     assert (described["name"], described["network"], described["history"]) == ("mine", "tiny", {"data": "squares"})
     assert described["parameters"] == sum(p.numel() for p in Tiny().parameters())
     assert described["weights_digest"] != model_description(ScoredNetwork("mine", Tiny()))["weights_digest"]
+
+
+def test_every_part_gets_its_mode_back():
+    network = Tiny().train()
+    network.dropout.eval()
+    score(network, SquaresTask(), Squares("test", 2), measures=("dice",))
+    assert network.training
+    assert network.first.training
+    assert not network.dropout.training

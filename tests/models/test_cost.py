@@ -31,6 +31,7 @@ def test_attention_counts_as_its_matrix_products():
 
 def test_leaves_the_network_as_it_was():
     network = FreqFormer(input_size=32, widths=(8, 16, 16, 32), heads=(1, 2, 2, 4), decoder_width=16).train()
+    network.encoder.eval()  # kept frozen
     x = torch.rand(2, 6, 32, 32)
     torch.manual_seed(0)
     before = network(x)
@@ -38,6 +39,7 @@ def test_leaves_the_network_as_it_was():
     torch.manual_seed(0)
     assert torch.equal(network(x), before)
     assert network.training
+    assert not any(part.training for part in network.encoder.modules())
     assert cost.macs == pytest.approx(sum(macs for _, macs in cost.parts.values()))
     assert cost.macs > 0
 
