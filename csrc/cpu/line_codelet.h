@@ -12,15 +12,44 @@ template <int N>
 constexpr int row_pass() {
   return N <= 16 ? 1 : N == 22 ? 2 : N < 56 ? 4 : 8;
 }
-// Columns run B twice in a row, so the easier factor goes there.
+// Columns run B twice in a row, so the easier factor goes there; without a factor in common with A where that can be.
 template <int N>
 constexpr int column_pass() {
-  return N == 28 || N == 56 ? 7 : N == 32 ? 8 : N == 24 ? 3 : row_pass<N>();
+  return N % 7 == 0 && N > 14 ? 7 : N % 11 == 0 && N > 11 ? 11 : N == 24 || N == 48 ? 3 : N == 32 ? 8 : row_pass<N>();
 }
 
+constexpr bool coprime(int a, int b) { return b == 0 ? a == 1 : coprime(b, a % b); }
+// The number under A B that leaves k divided by A, and j divided by B.
+constexpr int with_remainders(int k, int A, int j, int B) {
+  while (k % B != j) k += A;
+  return k;
+}
+
+// The order in which columns keep their points and the frequencies of their weights: those that meet in a butterfly
+// side by side, which also lets the passes be Good's where A and B have no factor in common. They need no turns then,
+// but meet the points in an order that would cost more than the turns if memory were addressed by it.
+//   points       butterfly b of size A takes those in places b, b + B, b + 2B, ...
+//   frequencies  result j of butterfly k of size B has place kB + j
+template <int N>
+struct ColumnOrder {
+  static constexpr int A = column_pass<N>(), B = N / A;
+  static constexpr bool kTurns = !coprime(A, B);
+  int point_place[N]{}, frequency_place[N]{}, frequency[N]{};  // the last of a place
+  constexpr ColumnOrder() {
+    for (int a = 0; a < A; ++a)
+      for (int b = 0; b < B; ++b) {
+        point_place[kTurns ? b + B * a : (B * a + A * b) % N] = b + B * a;
+        frequency[a * B + b] = kTurns ? a + A * b : with_remainders(a, A, b, B);
+        frequency_place[frequency[a * B + b]] = a * B + b;
+      }
+  }
+};
+template <int N>
+inline constexpr ColumnOrder<N> kColumnOrder{};
+
 // t[k * B + b] = e^(-2 pi i bk/N) X_b(k), X_b the transform of the points b, b + B, b + 2B, ...; load(a) is point b +
-// Ba.
-template <class T, int N, int A, class Load>
+// Ba. Without turns (ColumnOrder) the factor is 1.
+template <class T, int N, int A, bool Turns = true, class Load>
 AF_INLINE void first_butterfly(ComplexVector<T>* t, int b, Load load) {
   constexpr int B = N / A;
   ComplexVector<T> u[A];
@@ -29,10 +58,11 @@ AF_INLINE void first_butterfly(ComplexVector<T>* t, int b, Load load) {
   butterfly<T, A>(u);
   t[b] = u[0];
 #pragma GCC unroll 16
-  for (int k = 1; k < A; ++k) t[k * B + b] = rotated(u[k], kRoots<T, N>.cosine[b * k], kRoots<T, N>.sine[b * k]);
+  for (int k = 1; k < A; ++k)
+    t[k * B + b] = Turns ? rotated(u[k], kRoots<T, N>.cosine[b * k], kRoots<T, N>.sine[b * k]) : u[k];
 }
 
-template <class T, int N, int A, class Load>
+template <class T, int N, int A, bool Turns = true, class Load>
 AF_INLINE void first_butterflies(ComplexVector<T>* t, Load load) {
   constexpr int B = N / A;
   if constexpr (A == 1) {
@@ -42,7 +72,7 @@ AF_INLINE void first_butterflies(ComplexVector<T>* t, Load load) {
   }
 #pragma GCC unroll 1
   for (int b = 0; b < B; ++b)
-    first_butterfly<T, N, A>(t, b, [&](int a) __attribute__((always_inline)) { return load(b + B * a); });
+    first_butterfly<T, N, A, Turns>(t, b, [&](int a) __attribute__((always_inline)) { return load(b + B * a); });
 }
 
 // The second butterflies and the separation of two real lines, block by block: part k of the spectrum, Z(k + Aj), meets
@@ -133,6 +163,7 @@ void codelet_inverse(const LineTransform<T>&, const ComplexVector<T>* spectrum_a
 template <class T, int N, class Middle>
 AF_INLINE void filter_column(ComplexVector<T>* t, ComplexVector<T>* column, int64_t stride, Middle middle) {
   constexpr int A = column_pass<N>(), B = N / A;
+  constexpr bool turns = ColumnOrder<N>::kTurns;
   if constexpr (A == 1) {
     ComplexVector<T> u[N];
     middle(0, u);
@@ -148,7 +179,8 @@ AF_INLINE void filter_column(ComplexVector<T>* t, ComplexVector<T>* column, int6
     butterfly<T, B>(u);
     t[k * B] = u[0];
 #pragma GCC unroll 16
-    for (int j = 1; j < B; ++j) t[k * B + j] = rotated(u[j], kRoots<T, N>.cosine[j * k], kRoots<T, N>.sine[j * k]);
+    for (int j = 1; j < B; ++j)
+      t[k * B + j] = turns ? rotated(u[j], kRoots<T, N>.cosine[j * k], kRoots<T, N>.sine[j * k]) : u[j];
   }
 #pragma GCC unroll 1
   for (int j = 0; j < B; ++j) {
@@ -161,19 +193,27 @@ AF_INLINE void filter_column(ComplexVector<T>* t, ComplexVector<T>* column, int6
   }
 }
 
+// v, the frequency at this place, times its weight
+template <class T, int N, bool Shared>
+AF_INLINE ComplexVector<T> weighted(ComplexVector<T> v, const Columns<T>& c, int64_t column, int place) {
+  if constexpr (Shared) return v * c.shared_weight[column * N + place];
+  return v * c.weight[kColumnOrder<N>.frequency[place] * c.weight_stride + column];
+}
+
 template <class T, int N, bool Shared>
 void codelet_columns(const LineTransform<T>&, const Columns<T>& c, ComplexVector<T>*) {
   constexpr int A = column_pass<N>(), B = N / A;
+  constexpr bool turns = ColumnOrder<N>::kTurns;
   for (int64_t column = 0; column < c.count; ++column) {
     ComplexVector<T>* points = c.buffer + column;
     ComplexVector<T> t[N];
-    first_butterflies<T, N, A>(t, [&](int j) __attribute__((always_inline)) { return points[j * c.stride]; });
+    first_butterflies<T, N, A, turns>(t, [&](int j) __attribute__((always_inline)) { return points[j * c.stride]; });
     filter_column<T, N>(t, points, c.stride, [&](int k, ComplexVector<T>* u) __attribute__((always_inline)) {
 #pragma GCC unroll 16
       for (int j = 0; j < B; ++j) u[j] = t[k * B + j];
       butterfly<T, B>(u);
 #pragma GCC unroll 16
-      for (int j = 0; j < B; ++j) u[j] = swapped(weighted<T, Shared>(u[j], c, column * N + k + A * j));
+      for (int j = 0; j < B; ++j) u[j] = swapped(weighted<T, N, Shared>(u[j], c, column, k * B + j));
     });
   }
 }
@@ -181,12 +221,13 @@ void codelet_columns(const LineTransform<T>&, const Columns<T>& c, ComplexVector
 template <class T, int N, bool Shared>
 void codelet_columns_gradient(const LineTransform<T>&, const Columns<T>& c, ComplexVector<T>*) {
   constexpr int A = column_pass<N>(), B = N / A;
+  constexpr bool turns = ColumnOrder<N>::kTurns;
   for (int64_t column = 0; column < c.count; ++column) {
     ComplexVector<T>* points = c.buffer + column;
     const ComplexVector<T>* input = c.input + column;
     ComplexVector<T> t[N], x[N];
-    first_butterflies<T, N, A>(x, [&](int j) __attribute__((always_inline)) { return input[j * c.stride]; });
-    first_butterflies<T, N, A>(t, [&](int j) __attribute__((always_inline)) { return points[j * c.stride]; });
+    first_butterflies<T, N, A, turns>(x, [&](int j) __attribute__((always_inline)) { return input[j * c.stride]; });
+    first_butterflies<T, N, A, turns>(t, [&](int j) __attribute__((always_inline)) { return points[j * c.stride]; });
     filter_column<T, N>(t, points, c.stride, [&](int k, ComplexVector<T>* u) __attribute__((always_inline)) {
       butterfly<T, B>(x + k * B);
 #pragma GCC unroll 16
@@ -194,9 +235,9 @@ void codelet_columns_gradient(const LineTransform<T>&, const Columns<T>& c, Comp
       butterfly<T, B>(u);
 #pragma GCC unroll 16
       for (int j = 0; j < B; ++j) {
-        const int64_t i = column * N + k + A * j;
-        add_product<T>(c.products[i], x[k * B + j], u[j]);
-        u[j] = swapped(weighted<T, Shared>(u[j], c, i));
+        const int place = k * B + j;
+        add_product<T>(c.products[kColumnOrder<N>.frequency[place] * c.weight_stride + column], x[place], u[j]);
+        u[j] = swapped(weighted<T, N, Shared>(u[j], c, column, place));
       }
     });
   }
@@ -247,6 +288,8 @@ template <class T, int N>
 LineTransform<T> codelet() {
   return {N,
           nullptr,
+          kColumnOrder<N>.point_place,
+          kColumnOrder<N>.frequency_place,
           codelet_forward<T, N>,
           codelet_inverse<T, N>,
           [](const LineTransform<T>& line, const Columns<T>& c, ComplexVector<T>* scratch) {

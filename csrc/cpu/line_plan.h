@@ -157,9 +157,9 @@ void plan_columns(const LineTransform<T>& line, const Columns<T>& c, ComplexVect
     for (int64_t j = 0; j < n; ++j) points[j] = c.buffer[j * c.stride + column];
     ComplexVector<T>* z = line.plan->transform(points, other, spare);
     for (int64_t j = 0; j < n; ++j) {
-      const int64_t i = column * n + j;
-      if constexpr (Gradient) add_product<T>(c.products[i], x[j], z[j]);
-      z[j] = swapped(c.weight ? z[j] * c.weight[i] : z[j] * c.shared_weight[i]);
+      const int64_t own = j * c.weight_stride + column;
+      if constexpr (Gradient) add_product<T>(c.products[own], x[j], z[j]);
+      z[j] = swapped(c.weight ? z[j] * c.weight[own] : z[j] * c.shared_weight[column * n + j]);
     }
     z = line.plan->transform(z, z == points ? other : points, spare);
     for (int64_t j = 0; j < n; ++j) c.buffer[j * c.stride + column] = swapped(z[j]);

@@ -23,8 +23,14 @@ const LinePlan<T>& kept_plan(int64_t length) {
 
 template <class T>
 LineTransform<T> planned(int64_t length) {
-  return {length,           &kept_plan<T>(length),  plan_forward<T>,
-          plan_inverse<T>,  plan_columns<T, false>, plan_columns<T, true>,
+  return {length,
+          &kept_plan<T>(length),
+          nullptr,
+          nullptr,
+          plan_forward<T>,
+          plan_inverse<T>,
+          plan_columns<T, false>,
+          plan_columns<T, true>,
           plan_transform<T>};
 }
 

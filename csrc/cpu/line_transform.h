@@ -17,22 +17,28 @@ namespace activefreq::AF_ISA {
 template <class T>
 class LinePlan;
 
-// Columns lie side by side: point j of column k at buffer[j * stride + k], its weight at [k * n + j], as one vector
-// per point (each plane its own weight) or as one number (all planes share it).
+// Columns lie side by side: point j of column k at buffer[p * stride + k], p the place of point j. The weight of its
+// frequency f is either one vector, each plane its own, at weight[f * weight_stride + k], or one number that all planes
+// share, at shared_weight[k * n + q], q the place of frequency f.
 template <class T>
 struct Columns {
   ComplexVector<T>* buffer;
   int64_t stride, count;
-  const ComplexVector<T>* weight;   // either this
-  const Complex<T>* shared_weight;  // or this
-  const ComplexVector<T>* input;    // columns_gradient: the columns of x, laid out as buffer
-  ComplexVector<T>* products;       // columns_gradient: laid out as weight
+  const ComplexVector<T>* weight;
+  int64_t weight_stride;
+  const Complex<T>* shared_weight;
+  const ComplexVector<T>* input;  // columns_gradient: the columns of x, laid out as buffer
+  ComplexVector<T>* products;     // columns_gradient: laid out as weight, whether or not that is shared
 };
 
 template <class T>
 struct LineTransform {
   int64_t length;
-  const LinePlan<T>* plan;  // null where the codelet needs none
+  int64_t place_of_point(int64_t j) const { return point_place ? point_place[j] : j; }
+  int64_t place_of_frequency(int64_t f) const { return frequency_place ? frequency_place[f] : f; }
+
+  const LinePlan<T>* plan;                   // null where the codelet needs none
+  const int *point_place, *frequency_place;  // of columns and columns_gradient; null: in order
   // Point j of a line is the vector at a + j * stride.
   void (*forward)(const LineTransform&, const T* a, const T* b, int64_t stride, ComplexVector<T>* spectrum_a,
                   ComplexVector<T>* spectrum_b, ComplexVector<T>* scratch);
@@ -62,12 +68,6 @@ AF_INLINE ComplexVector<T> joined_swapped(const ComplexVector<T>& a, const Compl
   if (real) return {b.re, a.re};
   if (mirrored) return {b.re - a.im, a.re + b.im};
   return {a.im + b.re, a.re - b.im};
-}
-
-template <class T, bool Shared>
-AF_INLINE ComplexVector<T> weighted(ComplexVector<T> v, const Columns<T>& c, int64_t i) {
-  if constexpr (Shared) return v * c.shared_weight[i];
-  return v * c.weight[i];
 }
 
 // products += conj(x) g

@@ -32,13 +32,17 @@ class PlaneLanes {
   bool whole() const { return runs_ == 1 && count_ == kLanes<T>; }
   int64_t offset() const { return offset_[0]; }
 
-  // line: `length` vectors, rounded up to a multiple of kLanes in memory.
+  // line: `length` vectors, rounded up to a multiple of kLanes in memory; line[j] = map(point j, j), or as they are.
+  template <class Map>
+  void load_line(const T* planes, int64_t length, Vector<T>* line, Map map) const {
+    if (transposed_) return load_transposed(planes, length, line, map);
+    if (gathered_) return load_gathered(planes, length, line, map);
+    if (runs_ == 1) return load_runs(Runs<1>(*this), planes, length, line, map);
+    if (runs_ == 2) return load_runs(Runs<2>(*this), planes, length, line, map);
+    load_runs(*this, planes, length, line, map);
+  }
   void load_line(const T* planes, int64_t length, Vector<T>* line) const {
-    if (transposed_) return load_transposed(planes, length, line);
-    if (gathered_) return load_gathered(planes, length, line);
-    if (runs_ == 1) return load_runs(Runs<1>(*this), planes, length, line);
-    if (runs_ == 2) return load_runs(Runs<2>(*this), planes, length, line);
-    load_runs(*this, planes, length, line);
+    load_line(planes, length, line, [](Vector<T> v, int64_t) __attribute__((always_inline)) { return v; });
   }
 
   void store_line(T* planes, int64_t length, const Vector<T>* line) const {
@@ -65,12 +69,12 @@ class PlaneLanes {
       }
     }
   };
-  template <class R>
-  static void load_runs(const R& r, const T* planes, int64_t length, Vector<T>* line) {
+  template <class R, class Map>
+  static void load_runs(const R& r, const T* planes, int64_t length, Vector<T>* line, Map map) {
     for (int64_t j = 0; j < length; ++j) {
       Vector<T> v = {};
       for (int run = 0; run < r.runs_; ++run) v = load_lanes(planes + r.from_[run] + j * r.stride_, r.mask_[run], v);
-      line[j] = v;
+      line[j] = map(v, j);
     }
   }
   template <class R>
@@ -82,33 +86,36 @@ class PlaneLanes {
   // Squares of kLanes planes and as many points, the last of a line perhaps narrower.
   static Mask<T> narrow(int64_t points) { return mask_of(LaneMask<T>{0, static_cast<int>(points)}); }
 
-  void load_transposed(const T* planes, int64_t length, Vector<T>* line) const {
+  template <class Map>
+  void load_transposed(const T* planes, int64_t length, Vector<T>* line, Map map) const {
     int64_t j = 0;
     if (count_ == kWidth)
       for (; j + kWidth <= length; j += kWidth)
-        load_square(line + j,
-                    [&](int lane) __attribute__((always_inline)) { return load<T>(planes + offset_[lane] + j); });
+        load_square(
+            line + j, [&](int lane) __attribute__((always_inline)) { return load<T>(planes + offset_[lane] + j); },
+            map);
     for (; j < length; j += kWidth) {
       const Mask<T> mask = narrow(std::min<int64_t>(kWidth, length - j));
       const auto of_plane = [&](int lane) __attribute__((always_inline)) {
         return load_lanes(planes + offset_[lane] + j, mask, Vector<T>{});
       };
       if (count_ == kWidth)
-        load_square(line + j, of_plane);
+        load_square(line + j, of_plane, map);
       else
-        load_square(line + j, [&](int lane) __attribute__((always_inline)) {
-          return lane < count_ ? of_plane(lane) : Vector<T>{};
-        });
+        load_square(
+            line + j,
+            [&](int lane) __attribute__((always_inline)) { return lane < count_ ? of_plane(lane) : Vector<T>{}; }, map);
     }
   }
-  template <class Load>
-  static AF_INLINE void load_square(Vector<T>* line, Load load) {
+  // The squares begin at even points, so map may tell even from odd ones.
+  template <class Load, class Map>
+  static AF_INLINE void load_square(Vector<T>* line, Load load, Map map) {
     Vector<T> row[kWidth];
 #pragma GCC unroll 16
     for (int lane = 0; lane < kWidth; ++lane) row[lane] = load(lane);
     transpose<T>(row);
 #pragma GCC unroll 16
-    for (int i = 0; i < kWidth; ++i) line[i] = row[i];
+    for (int i = 0; i < kWidth; ++i) line[i] = map(row[i], i);
   }
 
   void store_transposed(T* planes, int64_t length, const Vector<T>* line) const {
@@ -139,11 +146,12 @@ class PlaneLanes {
     for (int lane = 0; lane < kWidth; ++lane) store(lane, row[lane]);
   }
 
-  void load_gathered(const T* planes, int64_t length, Vector<T>* line) const {
+  template <class Map>
+  void load_gathered(const T* planes, int64_t length, Vector<T>* line, Map map) const {
     for (int64_t j = 0; j < length; ++j) {
       alignas(kVectorBytes) T lanes[kWidth] = {};
       for (int lane = 0; lane < count_; ++lane) lanes[lane] = planes[offset_[lane] + j * stride_];
-      line[j] = load<T>(lanes);
+      line[j] = map(load<T>(lanes), j);
     }
   }
 

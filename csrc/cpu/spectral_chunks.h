@@ -100,6 +100,7 @@ class SpectralChunks {
  private:
   void cut() {
     const int64_t own = own_.size(), shared = shared_.size();
+    chunks_.reserve((own + kLanes<T> - 1) / kLanes<T>);
     for (int64_t first = 0; first < own; first += kLanes<T>) {
       const int weights = static_cast<int>(std::min<int64_t>(kLanes<T>, own - first));
       const int samples = static_cast<int>(std::min<int64_t>(kLanes<T> / weights, shared));
@@ -112,7 +113,8 @@ class SpectralChunks {
         chunks_.back().offset[w] = offset;
         chunks_.back().weight_offset[w++] = weight;
       });
-      prepared_bytes_ += weight_points() * (shared_weight_ ? sizeof(Complex<T>) : sizeof(ComplexVector<T>));
+      prepared_bytes_ += shared_weight_ ? weight_points() * sizeof(Complex<T>)
+                                        : weight_points() * sizeof(ComplexVector<T>) + kLanes<T> * sizeof(Vector<T>);
     }
   }
 

@@ -79,6 +79,7 @@ class SpectralPlan {
     columns.buffer = spectrum;
     columns.stride = filter_.middle.size * pitch_;
     columns.count = (frequencies_ + chunk.rows - 1) / chunk.rows;
+    columns.weight_stride = filter_.middle.size * frequencies_;
     const char* block = static_cast<const char*>(prepared) + chunk.prepared;
     if (chunks_.shared_weight())
       columns.shared_weight = reinterpret_cast<const Complex<T>*>(block);
@@ -88,15 +89,15 @@ class SpectralPlan {
   }
 
   void advance(Columns<T>& columns) const {  // to the next index of the middle axis
-    const int64_t weights = frequencies_ * filter_.outer.size;
     columns.buffer += pitch_;
-    if (columns.shared_weight) columns.shared_weight += weights;
-    if (columns.weight) columns.weight += weights;
+    if (columns.shared_weight) columns.shared_weight += frequencies_ * filter_.outer.size;
+    if (columns.weight) columns.weight += frequencies_;
     if (columns.input) columns.input += pitch_;
-    if (columns.products) columns.products += weights;
+    if (columns.products) columns.products += frequencies_;
   }
 
   int64_t row_offset(int64_t row) const {
+    if (filter_.middle.size == 1) return row * filter_.outer.stride;  // without a division
     return row / filter_.middle.size * filter_.outer.stride + row % filter_.middle.size * filter_.middle.stride;
   }
 
@@ -106,6 +107,14 @@ class SpectralPlan {
     for (int64_t j = 0; j < filter_.outer.size; ++j)
       transform_columns<T>(plan, filter_.middle.size, spectrum + j * filter_.middle.size * pitch_, pitch_, frequencies_,
                            inverse, reinterpret_cast<ComplexVector<T>*>(memory));
+  }
+
+  // Where the columns look for a row. The partner of an odd last one has the spare place.
+  int64_t place(int64_t row) const {
+    const int64_t middle = filter_.middle.size;
+    if (row == rows()) return row;
+    if (middle == 1) return column_line_.place_of_point(row);  // without a division
+    return column_line_.place_of_point(row / middle) * middle + row % middle;
   }
 
   // Whether the two lines of a pair are one line of the tensor, of twice the length: fewer squares to transpose.
@@ -138,7 +147,7 @@ class SpectralPlan {
     const int64_t n = filter_.half.size;
     for (int64_t row = 0; row < rows(); row += 2 * line_rows) {
       const int64_t next = row + 1;
-      ComplexVector<T>*to = spectrum + row * pitch_, *to_next = spectrum + next * pitch_;
+      ComplexVector<T>*to = spectrum + place(row) * pitch_, *to_next = spectrum + place(next) * pitch_;
       if (lanes.whole() && next < rows()) {
         const T* begin = planes + lanes.offset();
         row_line_.forward(row_line_, begin + row_offset(row), begin + row_offset(next), filter_.half.stride, to,
@@ -155,8 +164,8 @@ class SpectralPlan {
       } else {
         row_line_.forward(row_line_, line.points_a(), line.points_b(), kLanes<T>, line.first, line.second,
                           line.scratch);
-        split_rows<T>(line.first, frequencies_, to, to + 2 * pitch_);
-        split_rows<T>(line.second, frequencies_, to_next, to_next + 2 * pitch_);
+        split_rows<T>(line.first, frequencies_, to, spectrum + place(row + 2) * pitch_);
+        split_rows<T>(line.second, frequencies_, to_next, spectrum + place(next + 2) * pitch_);
       }
     }
     middle(spectrum, false, memory);
@@ -169,7 +178,7 @@ class SpectralPlan {
     const int64_t n = filter_.half.size;
     for (int64_t row = 0; row < rows(); row += 2 * line_rows) {
       const int64_t next = row + 1;
-      ComplexVector<T>*from = spectrum + row * pitch_, *from_next = spectrum + next * pitch_;
+      ComplexVector<T>*from = spectrum + place(row) * pitch_, *from_next = spectrum + place(next) * pitch_;
       if (lanes.whole() && next < rows()) {
         T* begin = filter_.output + lanes.offset();
         row_line_.inverse(row_line_, from, from_next, begin + row_offset(row), begin + row_offset(next),
@@ -180,8 +189,8 @@ class SpectralPlan {
       if (line_rows == 1) {
         row_line_.inverse(row_line_, from, from_next, line.points_a(), line.points_b(), kLanes<T>, line.scratch);
       } else {
-        join_rows<T>(from, from + 2 * pitch_, frequencies_, line.first);
-        join_rows<T>(from_next, from_next + 2 * pitch_, frequencies_, line.second);
+        join_rows<T>(from, spectrum + place(row + 2) * pitch_, frequencies_, line.first);
+        join_rows<T>(from_next, spectrum + place(next + 2) * pitch_, frequencies_, line.second);
         row_line_.inverse(row_line_, line.first, line.second, line.points_a(), line.points_b(), kLanes<T>,
                           line.scratch);
       }
