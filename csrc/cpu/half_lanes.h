@@ -20,6 +20,13 @@ AF_INLINE void exchange_halves(ComplexVector<T>& a, ComplexVector<T>& b) {
 }
 
 template <class T>
+AF_INLINE Vector<T> halves(T low, T high) {
+  constexpr int lanes = kLanes<T>;
+  return every_other<T, lanes / 2, lanes, 0>(Vector<T>{} + low, Vector<T>{} + high,
+                                             std::make_integer_sequence<int, lanes>());
+}
+
+template <class T>
 AF_INLINE Vector<T> high_half_twice(Vector<T> v) {
   constexpr int lanes = kLanes<T>;
   return every_other<T, lanes / 2, lanes, 1>(v, v, std::make_integer_sequence<int, lanes>());

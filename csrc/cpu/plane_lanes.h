@@ -6,7 +6,8 @@
 
 namespace activefreq::AF_ISA {
 
-// Up to kLanes planes, by their offsets. Three ways to move a line, chosen by what lies side by side in memory:
+// Up to kLanes planes, by their offsets; a lane whose offset is negative has none. Three ways to move a line, chosen by
+// what lies side by side in memory:
 //   runs        lanes at consecutive addresses: one masked access per run and point (planes cut along columns)
 //   transposed  points of a line at consecutive addresses: rows of the tensor, through a square transpose
 //   gathered    neither
@@ -14,22 +15,29 @@ namespace activefreq::AF_ISA {
 template <class T>
 class PlaneLanes {
  public:
-  PlaneLanes(const int64_t* offsets, int count, int64_t point_stride) : count_(count), stride_(point_stride) {
-    int begin[kWidth + 1];
+  PlaneLanes(const int64_t* offsets, int count, int64_t point_stride)
+      : count_(count), full_(count == kWidth), stride_(point_stride) {
+    std::fill(offset_, offset_ + kWidth, -1);
+    int begin[kWidth], end[kWidth];
     for (int lane = 0; lane < count; ++lane) {
       offset_[lane] = offsets[lane];
-      if (lane > 0 && offsets[lane] == offsets[lane - 1] + 1) continue;
-      from_[runs_] = offsets[lane] - lane;
-      begin[runs_++] = lane;
+      if (offsets[lane] < 0) {
+        full_ = false;
+        continue;
+      }
+      if (lane == 0 || offsets[lane - 1] < 0 || offsets[lane] != offsets[lane - 1] + 1) {
+        from_[runs_] = offsets[lane] - lane;
+        begin[runs_++] = lane;
+      }
+      end[runs_ - 1] = lane + 1;
     }
-    begin[runs_] = count;
-    for (int run = 0; run < runs_; ++run) mask_[run] = mask_of(LaneMask<T>{begin[run], begin[run + 1]});
+    for (int run = 0; run < runs_; ++run) mask_[run] = mask_of(LaneMask<T>{begin[run], end[run]});
     transposed_ = stride_ == 1 && runs_ > 1;
     gathered_ = !transposed_ && 2 * runs_ > count && runs_ > 1;
   }
 
   // Whether the vectors of a line lie in memory as they are; then point j is at offset() + j * the stride.
-  bool whole() const { return runs_ == 1 && count_ == kLanes<T>; }
+  bool whole() const { return runs_ == 1 && full_; }
   int64_t offset() const { return offset_[0]; }
 
   // line: `length` vectors, rounded up to a multiple of kLanes in memory; line[j] = map(point j, j), or as they are.
@@ -89,7 +97,7 @@ class PlaneLanes {
   template <class Map>
   void load_transposed(const T* planes, int64_t length, Vector<T>* line, Map map) const {
     int64_t j = 0;
-    if (count_ == kWidth)
+    if (full_)
       for (; j + kWidth <= length; j += kWidth)
         load_square(
             line + j, [&](int lane) __attribute__((always_inline)) { return load<T>(planes + offset_[lane] + j); },
@@ -99,12 +107,13 @@ class PlaneLanes {
       const auto of_plane = [&](int lane) __attribute__((always_inline)) {
         return load_lanes(planes + offset_[lane] + j, mask, Vector<T>{});
       };
-      if (count_ == kWidth)
+      if (full_)
         load_square(line + j, of_plane, map);
       else
         load_square(
             line + j,
-            [&](int lane) __attribute__((always_inline)) { return lane < count_ ? of_plane(lane) : Vector<T>{}; }, map);
+            [&](int lane) __attribute__((always_inline)) { return offset_[lane] >= 0 ? of_plane(lane) : Vector<T>{}; },
+            map);
     }
   }
   // The squares begin at even points, so map may tell even from odd ones.
@@ -120,7 +129,7 @@ class PlaneLanes {
 
   void store_transposed(T* planes, int64_t length, const Vector<T>* line) const {
     int64_t j = 0;
-    if (count_ == kWidth)
+    if (full_)
       for (; j + kWidth <= length; j += kWidth)
         store_square(line + j, [&](int lane, Vector<T> v)
                                    __attribute__((always_inline)) { store<T>(planes + offset_[lane] + j, v); });
@@ -128,11 +137,11 @@ class PlaneLanes {
       const Mask<T> mask = narrow(std::min<int64_t>(kWidth, length - j));
       const auto to_plane = [&](int lane, Vector<T> v)
                                 __attribute__((always_inline)) { store_lanes(planes + offset_[lane] + j, mask, v); };
-      if (count_ == kWidth)
+      if (full_)
         store_square(line + j, to_plane);
       else
         store_square(line + j, [&](int lane, Vector<T> v) __attribute__((always_inline)) {
-          if (lane < count_) to_plane(lane, v);
+          if (offset_[lane] >= 0) to_plane(lane, v);
         });
     }
   }
@@ -150,20 +159,23 @@ class PlaneLanes {
   void load_gathered(const T* planes, int64_t length, Vector<T>* line, Map map) const {
     for (int64_t j = 0; j < length; ++j) {
       alignas(kVectorBytes) T lanes[kWidth] = {};
-      for (int lane = 0; lane < count_; ++lane) lanes[lane] = planes[offset_[lane] + j * stride_];
+      for (int lane = 0; lane < count_; ++lane)
+        if (offset_[lane] >= 0) lanes[lane] = planes[offset_[lane] + j * stride_];
       line[j] = map(load<T>(lanes), j);
     }
   }
 
   void store_gathered(T* planes, int64_t length, const Vector<T>* line) const {
     for (int64_t j = 0; j < length; ++j)
-      for (int lane = 0; lane < count_; ++lane) planes[offset_[lane] + j * stride_] = line[j][lane];
+      for (int lane = 0; lane < count_; ++lane)
+        if (offset_[lane] >= 0) planes[offset_[lane] + j * stride_] = line[j][lane];
   }
 
   int64_t offset_[kWidth];
   int64_t from_[kWidth];  // of each run: where its lane 0 would be
   Mask<T> mask_[kWidth];
   int count_;
+  bool full_;  // every lane has a plane
   int runs_ = 0;
   int64_t stride_;
   bool transposed_, gathered_;

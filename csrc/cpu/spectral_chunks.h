@@ -1,7 +1,8 @@
 // How the planes of one filter are cut into tasks. A task is a group of planes that fill the lanes of a vector; the
 // planes that share one weight are spread over groups, and a chunk is what one block of prepared weights serves:
 //
-//   shared weight      one chunk; lanes are consecutive planes
+//   shared weight      one chunk; lanes are consecutive planes. No more planes than half a vector has lanes take
+//                      copies of the weight as their own (forward alone: its gradient sums over them)
 //   own weights        a chunk is up to kLanes weights; where there are fewer, the lanes repeat them for several
 //                      samples: lane = sample * weights + weight; or, where half a vector of weights meets one
 //                      sample, for rows r and r + 2 (half_lanes.h): lane = row * weights + weight. A row's partner in
@@ -24,14 +25,15 @@ struct Chunk {
   int rows;     // in the lanes: 1 or 2
   int64_t groups;
   size_t prepared;                                      // offset of the prepared weights, in bytes
-  int64_t offset[kLanes<T>], weight_offset[kLanes<T>];  // of each weight: its first plane in x, and itself
+  int64_t offset[kLanes<T>], weight_offset[kLanes<T>];  // of each weight: its first plane in x (-1: none), and itself
 };
 
 template <class T>
 class SpectralChunks {
  public:
-  // `threads` share the tasks: it decides on the use of their caches, and on nothing that changes a result.
-  SpectralChunks(const SpectralFilter<T>& filter, int threads) : filter_(filter) {
+  // `threads` share the tasks: it decides on the use of their caches, and on nothing that changes a result. With `sums`
+  // over the planes of a weight, those of a shared one do not become its copies' own.
+  SpectralChunks(const SpectralFilter<T>& filter, int threads, bool sums = false) : filter_(filter) {
     bool own_weights = false;
     for (int i = 0; i < filter.plane_axes; ++i) {
       const FilterAxis& axis = filter.plane[i];
@@ -44,12 +46,19 @@ class SpectralChunks {
     // Few samples for several threads: a block would come into one thread's cache and go on to the others'.
     const bool scattered = shared_weight_ && !claims_ && threads > 1 && filter.plane[0].size < 4 * threads;
     brings_in_ = block_ && !scattered;
+    copied_ = shared_weight_ && !sums && two_rows_fit() && filter.plane_axes > 0 && filter.plane[0].size == 1 &&
+              2 * shared_.size() <= kLanes<T>;
+    if (copied_) {
+      std::swap(own_, shared_);
+      shared_weight_ = false;
+    }
     cut();
   }
 
   const SpectralFilter<T>& filter() const { return filter_; }
   const std::vector<Chunk<T>>& all() const { return chunks_; }
   bool shared_weight() const { return shared_weight_; }  // one for all planes
+  bool copied_weight() const { return copied_; }         // one for all planes, which take it as their own
   size_t prepared_bytes() const { return prepared_bytes_; }
   int64_t points() const { return filter_.outer.size * filter_.middle.size * filter_.half.size; }
   int64_t frequencies() const { return filter_.half.size / 2 + 1; }  // of the half axis
@@ -65,7 +74,7 @@ class SpectralChunks {
     shared_.each(begin, end, [&](int64_t shared, int64_t) {
       for (int row = 0; row < chunk.rows; ++row)
         for (int w = 0; w < chunk.weights; ++w)
-          offsets[count++] = shared + chunk.offset[w] + 2 * row * filter_.outer.stride;
+          offsets[count++] = chunk.offset[w] < 0 ? -1 : shared + chunk.offset[w] + 2 * row * filter_.outer.stride;
     });
     return PlaneLanes<T>(offsets, count, filter_.half.stride);
   }
@@ -89,8 +98,8 @@ class SpectralChunks {
       return std::min(samples.size, (group * chunk.samples + planes_of_sample() - 1) / planes_of_sample());
     };
     for (int64_t sample = sample_from(begin); sample < sample_from(end); ++sample)
-      for (int w = 0, next; w < chunk.weights; w = next) {
-        for (next = w + 1; next < chunk.weights && chunk.offset[next] == chunk.offset[next - 1] + block_;) ++next;
+      for (int w = 0, next, blocks = copied_ ? 1 : chunk.weights; w < blocks; w = next) {
+        for (next = w + 1; next < blocks && chunk.offset[next] == chunk.offset[next - 1] + block_;) ++next;
         const int64_t offset = sample * samples.stride + chunk.offset[w];
         read(offset, (next - w) * block_);
         if (claims_) write(offset, (next - w) * block_);
@@ -102,14 +111,14 @@ class SpectralChunks {
     const int64_t own = own_.size(), shared = shared_.size();
     chunks_.reserve((own + kLanes<T> - 1) / kLanes<T>);
     for (int64_t first = 0; first < own; first += kLanes<T>) {
-      const int weights = static_cast<int>(std::min<int64_t>(kLanes<T>, own - first));
+      const int weights = copied_ ? kLanes<T> / 2 : static_cast<int>(std::min<int64_t>(kLanes<T>, own - first));
       const int samples = static_cast<int>(std::min<int64_t>(kLanes<T> / weights, shared));
-      const bool two_rows = !shared_weight_ && 2 * weights == kLanes<T> && shared == 1 && dense_weight() &&
-                            filter_.middle.size == 1 && filter_.outer.size % 4 == 0;
+      const bool two_rows = !shared_weight_ && 2 * weights == kLanes<T> && shared == 1 && two_rows_fit();
       const int64_t groups = samples ? (shared + samples - 1) / samples : 0;
       chunks_.push_back({weights, samples, two_rows ? 2 : 1, groups, prepared_bytes_, {}, {}});
+      std::fill(std::begin(chunks_.back().offset), std::end(chunks_.back().offset), -1);
       int w = 0;
-      own_.each(first, first + weights, [&](int64_t offset, int64_t weight) {
+      own_.each(first, std::min(own, first + weights), [&](int64_t offset, int64_t weight) {
         chunks_.back().offset[w] = offset;
         chunks_.back().weight_offset[w++] = weight;
       });
@@ -117,6 +126,8 @@ class SpectralChunks {
                                         : weight_points() * sizeof(ComplexVector<T>) + kLanes<T> * sizeof(Vector<T>);
     }
   }
+
+  bool two_rows_fit() const { return dense_weight() && filter_.middle.size == 1 && filter_.outer.size % 4 == 0; }
 
   int64_t planes_of_sample() const { return shared_.size() / filter_.plane[0].size; }
 
@@ -138,7 +149,7 @@ class SpectralChunks {
 
   SpectralFilter<T> filter_;
   PlaneAxes own_, shared_;  // planes that differ in their weight, and those that share each weight
-  bool shared_weight_;
+  bool shared_weight_, copied_;
   int64_t block_;   // see block_points()
   bool brings_in_;  // blocks of the input
   bool claims_;     // blocks of the output, before it is written

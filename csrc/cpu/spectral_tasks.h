@@ -53,7 +53,7 @@ class FilterGradientTasks {
  public:
   FilterGradientTasks(const SpectralFilterBackward<T>& backward, int threads)
       : backward_(backward),
-        chunks_(backward.filter, threads),
+        chunks_(backward.filter, threads, true),
         plan_(chunks_),
         weights_(chunks_),
         prepared_(chunks_.prepared_bytes()),

@@ -25,6 +25,7 @@ class SpectralWeights {
   void prepare(const Chunk<T>& chunk, void* prepared) const {
     char* block = static_cast<char*>(prepared) + chunk.prepared;
     if (chunks_.shared_weight()) return prepare_shared(reinterpret_cast<Complex<T>*>(block));
+    if (chunks_.copied_weight()) return prepare_copies(reinterpret_cast<ComplexVector<T>*>(block));
     prepare_own(chunk, reinterpret_cast<ComplexVector<T>*>(block));
   }
 
@@ -100,6 +101,18 @@ class SpectralWeights {
       for (int64_t m = 0; m < filter_.middle.size; ++m, to += frequencies_) {
         const T* from = filter_.weight + j * filter_.outer.weight_stride + m * filter_.middle.weight_stride;
         dense ? load_scaled(lanes, from, row, to) : load_apart(lanes, from, to);
+      }
+  }
+
+  // Two rows in the lanes, one weight in all of a half.
+  void prepare_copies(ComplexVector<T>* to) const {
+    const T scale = T(0.5) * scale_, im_scale = filter_.conjugate ? -scale : scale;
+    for (int64_t j = 0; j < filter_.outer.size; ++j)
+      for (int64_t k = 0; k < frequencies_; k += 2) {
+        const T* from = filter_.weight + j * filter_.outer.weight_stride + 2 * k;
+        const bool last = k + 1 == frequencies_;
+        to[j * frequencies_ + k / 2] = {halves<T>(from[0] * scale, last ? T(0) : from[2] * scale),
+                                        halves<T>(from[1] * im_scale, last ? T(0) : from[3] * im_scale)};
       }
   }
 

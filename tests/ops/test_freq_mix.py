@@ -146,9 +146,11 @@ def test_threads_do_not_change_a_bit(shape, restore_threads, instruction_set):
         assert all(torch.equal(a, b) for a, b in zip(result, results[0], strict=True))
 
 
-@pytest.mark.parametrize("shape", [(6, 32, 112, 112), (9, 64, 56, 56)], ids=str)
-def test_outputs_larger_than_the_cache(shape, restore_threads, instruction_set):
-    """They are zeroed ahead of their values: by the thread that writes these, and within the samples of its task."""
+@pytest.mark.parametrize("shape", [(6, 32, 112, 112), (9, 64, 56, 56), (5, 64, 7, 7), (3, 32, 6, 8)], ids=str)
+def test_neither_threads_nor_the_batch_change_a_sample(shape, restore_threads, instruction_set):
+    """Outputs larger than the cache are zeroed ahead of their values: by the thread that writes these, and within the
+    samples of its task. The few planes of one small sample share the lanes with a second row.
+    """
     x, weights, g = random_case(shape)
     inputs = record(x, *weights)
     results = []
