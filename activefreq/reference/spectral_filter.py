@@ -45,7 +45,7 @@ def spectral_filter_backward(
         points *= x.shape[axis]
     product = torch.fft.rfftn(x.to(real_type), dim=dims).conj() * torch.fft.rfftn(grad.to(real_type), dim=dims)
     grad_weight = torch.view_as_real(product * (count / points)).sum_to_size(weight.shape)
-    conjugate = weight * torch.tensor([1, -1], dtype=weight.dtype, device=weight.device)
+    conjugate = torch.stack([weight[..., 0], -weight[..., 1]], dim=-1)  # nothing from the host: a graph may record it
     return spectral_filter(grad, conjugate, axes), grad_weight.to(weight.dtype)
 
 

@@ -273,6 +273,7 @@ PYBIND11_MODULE(_cuda, m) {
   m.def("product_gradient", &product_gradient, release);
   m.def("fourier_library", &cuda::fourier_library);
   m.def("set_fourier_libraries", &cuda::set_fourier_libraries);
+  m.def("has_layer_kernels", &cuda::has_layer_kernels);
   m.def("device_count", &cuda::device_count);
   m.def("device_name", &cuda::device_name);
 }

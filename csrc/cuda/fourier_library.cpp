@@ -17,6 +17,7 @@ constexpr int kComplexToComplex = 0x29, kForward = -1, kInverse = 1;
 struct Library {
   std::string name;
   int (*create)(Plan*);
+  int (*destroy)(Plan);
   int (*set_auto_allocation)(Plan, int);
   int (*make_plan_many)(Plan, int rank, int* n, int* inembed, int istride, int idist, int* onembed, int ostride,
                         int odist, int type, int batch, size_t* work_bytes);
@@ -61,6 +62,7 @@ void open() {
     }
     library.name = name;
     find(handle, "cufftCreate", library.create);
+    find(handle, "cufftDestroy", library.destroy);
     find(handle, "cufftSetAutoAllocation", library.set_auto_allocation);
     find(handle, "cufftMakePlanMany", library.make_plan_many);
     find(handle, "cufftSetStream", library.set_stream);
@@ -109,10 +111,16 @@ int64_t fourier_work_bytes(const FourierShape& shape, bool may_plan) {
   Prepared made = {};
   size_t work_bytes = 0;
   check(library.create(&made.plan), "cufftCreate");
-  check(library.set_auto_allocation(made.plan, 0), "cufftSetAutoAllocation");
-  check(library.make_plan_many(made.plan, rank, sizes, nullptr, 1, static_cast<int>(points), nullptr, 1,
+  try {
+    check(library.set_auto_allocation(made.plan, 0), "cufftSetAutoAllocation");
+    check(
+        library.make_plan_many(made.plan, rank, sizes, nullptr, 1, static_cast<int>(points), nullptr, 1,
                                static_cast<int>(points), kComplexToComplex, static_cast<int>(shape.batch), &work_bytes),
         "cufftMakePlanMany");
+  } catch (...) {
+    library.destroy(made.plan);
+    throw;
+  }
   made.work_bytes = static_cast<int64_t>(work_bytes);
   plans.emplace(key_of(shape), made);
   return made.work_bytes;

@@ -8,10 +8,11 @@
 namespace activefreq::cuda {
 
 // Throws where `status` is an error, naming the operator. Launches are asynchronous: an error of an earlier kernel
-// may surface here.
+// may surface here. The runtime remembers an error until it is asked for it: once reported, it is nobody else's.
 inline void check(cudaError_t status, const char* operation) {
-  if (status != cudaSuccess)
-    throw std::runtime_error(std::string(operation) + ": CUDA says: " + cudaGetErrorString(status));
+  if (status == cudaSuccess) return;
+  cudaGetLastError();
+  throw std::runtime_error(std::string(operation) + ": CUDA says: " + cudaGetErrorString(status));
 }
 
 constexpr int kGridThreads = 256;  // of a block, where a whole grid shares the work

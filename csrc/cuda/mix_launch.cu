@@ -2,6 +2,7 @@
 // tiles of a filter, a slice of a convolution channel, or a piece to copy. Dynamic shared memory holds tile and tables.
 #include "cuda/mix_kernels.h"
 #include "cuda/mix_launch.h"
+#include "cuda/operators.h"
 
 namespace activefreq::cuda {
 namespace {
@@ -31,6 +32,11 @@ FilterDevice filter_device(const char* operation) {
     known[device] = {device, {processors, bytes}, knows_layers(operation)};
   });
   return known[device];
+}
+
+bool has_layer_kernels(int device) {
+  const DeviceGuard guard(device);
+  return filter_device("has_layer_kernels").knows_layers;
 }
 
 void launch_plan(const device::MixPlan& plan, const FilterDevice& on, const char* operation, cudaStream_t stream) {

@@ -44,6 +44,8 @@ void product_gradient(const GatedSpectrum& p, Point* gradient, void* gate_gradie
 void squared_distance(const SquaredDistance& p, uint16_t* across, cudaStream_t stream);
 
 int device_count();  // throws with the driver's own words where there is none
+// Whether the kernels that know the shape of a FreqFormer layer are compiled for it.
+bool has_layer_kernels(int device);
 std::string device_name(int device);
 
 }  // namespace activefreq::cuda

@@ -4,6 +4,7 @@ from filter_cases import GENERAL, LAYERS, random_mix
 from tolerances import relative_error, transform_tolerance
 
 import activefreq as af
+from activefreq.ops import _native
 
 LARGE = [(2, 16, 226, 226), (2, 20, 13, 37), (1, 44, 14, 14)]  # beyond shared memory, primes over 7
 
@@ -143,3 +144,29 @@ def test_schema(cuda):
     torch.library.opcheck(operators.freq_mix.default, (x, *weights))
     torch.library.opcheck(operators.freq_mix.default, tuple(t.clone().requires_grad_() for t in (x, *weights)))
     torch.library.opcheck(operators.freq_mix_backward.default, (grad, x, weights[0], *weights[2:], "cufft"))
+
+
+def test_layers_have_their_kernels(cuda):
+    """Else the general kernel takes their place, which is right and slow, and nothing would say so."""
+    capable = torch.cuda.get_device_capability(cuda) >= (9, 0)
+    assert _native.cuda().has_layer_kernels(torch.cuda.current_device()) == capable
+
+
+def test_float64_may_be_recorded(cuda):
+    """The plain torch form serves it: it takes nothing from the host either."""
+    x, weights, grad = random_mix((2, 16, 14, 14))
+    x, grad, *weights = on(cuda, torch.float64, x, grad, *weights)
+    expected = results(x, weights, grad)
+    inputs = [t.detach().clone().requires_grad_() for t in (x, *weights)]
+    stream = torch.cuda.Stream()
+    stream.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(stream):
+        torch.autograd.grad(af.ops.freq_mix(*inputs), inputs, grad)
+    torch.cuda.current_stream().wait_stream(stream)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        recorded = torch.autograd.grad(af.ops.freq_mix(*inputs), inputs, grad)
+    graph.replay()
+    torch.cuda.synchronize()
+    for value, known in zip(recorded, expected[1:], strict=True):
+        assert relative_error(value, known) < 1e-12

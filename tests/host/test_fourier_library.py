@@ -54,8 +54,12 @@ def test_opens_plans_and_transforms(library):
         assert library("transform", y, *shape, batch, 1) == 0
         assert relative_error(torch.view_as_real(y), torch.view_as_real(x * x[0].numel())) < 1e-6
 
+    plans = ctypes.CDLL(str(stand_in)).live_plans
+    before = plans()
+    assert before > 0
     assert library("work_bytes", 666, 1, 5, 2, 1) == -1
     assert complaint(library) == "cuFFT: cufftMakePlanMany failed with status 1"
+    assert plans() == before  # what failed is not left behind
     assert library("work_bytes", 1 << 16, 1, 1 << 15, 1, 1) == -1
     assert "one transform may have 2^31 - 1 points" in complaint(library)
 
