@@ -1,7 +1,8 @@
 """Figures on a GPU: `make gpu` runs this; it keeps gpu-CARD-DATE.json in a folder.
 
 Each part is a module `bench.gpu_PART` with `rows(seconds)`. Every row is stored as it comes, and a part that fails or
-is not there does not keep the others from being measured: the JSON says so beside the rows.
+is not there does not keep the others from being measured: the JSON says so beside the rows. An error on the device
+stays with its process, so the parts after one that failed run in another.
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ import datetime
 import importlib
 import importlib.metadata
 import importlib.util
+import json
 import re
 import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -65,15 +67,34 @@ def _version(package: str) -> str | None:
         return None
 
 
-def measure(path: Path, parts: Iterable[str], seconds: float, described: dict[str, Any]) -> dict[str, str]:
+def measure(
+    path: Path,
+    parts: Sequence[str],
+    seconds: float,
+    described: dict[str, Any],
+    afresh: Callable[[Sequence[str], float], None] | None = None,
+    add: bool = False,
+) -> dict[str, str]:
     """Measure, print and store row by row; the state of each part: measured, absent or the error.
 
     Parts share the time that is left. What a part had measured before it failed is kept, and so it is where time runs
     out for all of them.
+
+    Args:
+        path: the JSON.
+        parts: their names.
+        seconds: for all of them.
+        described: goes into the summary.
+        afresh: measures the parts after one that failed, in the seconds left, and adds them to the file; None: they
+            are measured here.
+        add: keep the rows and states of an existing file.
     """
-    parts, end = list(parts), time.monotonic() + seconds
+    end = time.monotonic() + seconds
     states: dict[str, str] = {}
     kept: Rows = []
+    if add and path.exists():
+        before = json.loads(path.read_text(encoding="utf-8"))
+        kept, states = before["rows"], before["summary"]["parts"]
 
     def store() -> None:
         write_json(path, "gpu", kept, {**described, "parts": states})
@@ -97,6 +118,9 @@ def measure(path: Path, parts: Iterable[str], seconds: float, described: dict[st
             states[part] = f"failed: {type(error).__name__}: {error}"
         print(f"{part}: {states[part]}", flush=True)
         store()
+        if afresh and states[part].startswith("failed") and parts[index + 1 :]:
+            afresh(parts[index + 1 :], end - time.monotonic())
+            return dict(json.loads(path.read_text(encoding="utf-8"))["summary"]["parts"])
     store()
     return states
 
@@ -112,6 +136,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.gpu", description=__doc__)
     parser.add_argument("--seconds", type=float, default=120.0, help="for all parts together, about")
     parser.add_argument("--results", type=Path, default=Path(__file__).parent / "results", help="folder")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, metavar="PART", help=", ".join(PARTS))
+    parser.add_argument("--add", action="store_true", help="to today's file, which otherwise begins anew")
     arguments = sys.argv[1:] if arguments is None else arguments
     given = parser.parse_args(arguments)
     state = af.ops.backends()["cuda"]
@@ -119,7 +145,12 @@ def main(arguments: list[str] | None = None) -> int:
         raise SystemExit(f"no GPU: {state if state != 'ready' else 'this torch has no CUDA'}")
     card = re.sub(r"\W+", "-", torch.cuda.get_device_name().lower())
     path = given.results / f"gpu-{card}-{datetime.date.today()}.json"
-    states = measure(path, PARTS, given.seconds, settings(arguments))
+
+    def afresh(parts: Sequence[str], seconds: float) -> None:
+        command = [sys.executable, "-P", "-m", "bench.gpu", "--add", "--results", str(given.results)]
+        subprocess.run([*command, "--seconds", str(max(1.0, seconds)), "--parts", *parts], check=False)
+
+    states = measure(path, given.parts, given.seconds, settings(arguments), afresh, given.add)
     print(path.name)
     return int(any(state.startswith("failed") for state in states.values()))
 

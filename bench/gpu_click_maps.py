@@ -8,18 +8,19 @@ from typing import Any
 import torch
 
 import activefreq as af
+from bench.gpu_timing import within
 from bench.measure import interleaved, ratio, summarise
 
 
 def rows(seconds: float) -> Iterator[dict[str, Any]]:
     """One row per size and batch, in about so many seconds."""
     points = [(size, batch) for size in (224, 448, 1024) for batch in (1, 16)]
-    return (_row(size, batch, seconds / len(points)) for size, batch in points)
+    return within(seconds, points, lambda point, share: _row(*point, share))
 
 
 def _row(size: int, batch: int, seconds: float, clicks: int = 20) -> dict[str, Any]:
     """Microseconds per call of kernel and twin, synchronised, and the ratio."""
-    points = torch.rand(batch, clicks, 3, device="cuda") * torch.tensor([size, size, 2.0], device="cuda")
+    points = (torch.rand(batch, clicks, 3) * torch.tensor([size, size, 2.0])).cuda()
     points[:, :, 2].floor_()
     candidates = {
         "ours": lambda p: af.ops.click_maps(p, (size, size), 5.0),

@@ -1,15 +1,15 @@
 """freq_mix on a GPU, for `bench.gpu`: FreqFormer's layers at 224 and 448 pixels, batch 1 and 32.
 
 Beside ours: the plain-torch definition in eager mode, the same captured in a graph, the same compiled, and a device
-copy of the bytes that a layer has to move once (x in, y out), which is the floor of a forward pass. Times are of the
-device, by events; calls rotate over copies of their input beyond the cache where a batch is large. What the bars are
-about is measured first: what does not fit the time is left out and named.
+copy, in a graph, of the bytes that a layer has to move once (x in, y out), which is the floor of a forward pass. Times
+are of the device, by events; calls rotate over copies of their input, and keep their outputs, beyond the cache where a
+batch is large. What the bars are about is measured first: what does not fit the time is left out and named.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,7 @@ from bench.measure import Summary
 
 Call = Callable[[Sequence[torch.Tensor]], object]
 _BEYOND_CACHE = 256 << 20  # bytes: several times the second-level cache of a large GPU
-_REPEATS = 10  # of one input, at batch 1
+_REPEATS = 20  # of one input, at batch 1
 _CANDIDATES = 7  # that a point times at most
 
 
@@ -51,16 +51,15 @@ class Group:
 
 FLOAT, HALF = torch.float32, torch.bfloat16
 GROUPS = [
-    Group("448", 32, FLOAT, False),
+    Group("448", 32, FLOAT, False, compiled=True),
+    Group("224", 1, FLOAT, False),
     Group("448", 32, FLOAT, True),
     Group("448", 32, HALF, False),
-    Group("224", 1, FLOAT, False),
     *(Group("224", 1, dtype, backward) for dtype, backward in ((HALF, False), (FLOAT, True))),
     *(Group("448", 1, dtype, False) for dtype in (FLOAT, HALF)),
     *(Group("224", 32, dtype, backward) for dtype in (FLOAT, HALF) for backward in (False, True)),
     Group("448", 32, HALF, True),
     Group("448", 1, FLOAT, True),
-    Group("448", 32, FLOAT, False, compiled=True),
 ]
 """In the order in which they are measured."""
 
@@ -69,6 +68,7 @@ def rows(seconds: float) -> Iterator[dict[str, Any]]:
     """A row per layer and a row per sum over four layers, microseconds per call, in about so many seconds."""
     end = time.monotonic() + seconds
     share = seconds / (len(GROUPS) * 4 * _CANDIDATES) / 2  # half of the time goes into warming up and capturing
+    forward: dict[tuple[str, int, torch.dtype], dict[str, Any]] = {}  # sums that a backward pass is compared with
     for place, group in enumerate(GROUPS):
         if time.monotonic() > end:
             names = [" ".join(str(value) for value in left.described().values()) for left in GROUPS[place:]]
@@ -78,7 +78,13 @@ def rows(seconds: float) -> Iterator[dict[str, Any]]:
         for channels, size in LAYERS[group.image]:
             layers.append(point(group, channels, size, share))
             yield layers[-1]
-        yield summed(group, layers)
+        total = summed(group, layers)
+        key = (group.image, group.batch, group.dtype)
+        if group.backward:
+            total |= _backward_over_forward(total, forward.get(key, {}))
+        else:
+            forward[key] = total
+        yield total
 
 
 def point(group: Group, channels: int, size: int, seconds: float) -> dict[str, Any]:
@@ -104,11 +110,12 @@ def point(group: Group, channels: int, size: int, seconds: float) -> dict[str, A
     if group.compiled:
         torch.compiler.reset()  # every layer compiles for its own shape
         works["compiled"] = lambda: _over(inputs, _adapted(torch.compile(definition, dynamic=False), gradient))
-    targets = [torch.empty_like(x) for _ in rotation]
+    sources = [source.detach() for source, *_ in inputs]
+    targets = [torch.empty_like(x) for _ in rotation] * (1 if many else _REPEATS)
 
     def copy() -> None:
-        for target, (source, *_) in zip(targets, rotation, strict=True):
-            target.copy_(source.detach())
+        for target, source in zip(targets, sources, strict=True):
+            target.copy_(source)
 
     row = group.described() | {"channels": channels, "size": size}
     for name, make in works.items():
@@ -118,15 +125,22 @@ def point(group: Group, channels: int, size: int, seconds: float) -> dict[str, A
             if name.startswith("ours"):
                 raise
             row[f"{name} failed"] = f"{type(error).__name__}: {error}"[:200]
-    return row | {"copy": device_microseconds(copy, len(rotation), seconds)}
+    return row | {"copy": device_microseconds(captured(copy), len(inputs), seconds)}
 
 
-def _over(inputs: Iterable[Sequence[torch.Tensor]], call: Call) -> Callable[[], None]:
-    def work() -> None:
-        for arguments in inputs:
-            call(arguments)
+def _over(inputs: Sequence[Sequence[torch.Tensor]], call: Call) -> Work:
+    def work() -> object:  # results live together: one block for all would be written over in the cache
+        return [call(arguments) for arguments in inputs]
 
     return work
+
+
+def _backward_over_forward(both: dict[str, Any], forward: dict[str, Any]) -> dict[str, float]:
+    """What the backward pass alone takes, in forward passes, both in graphs."""
+    name = "ours in a graph"
+    if name not in both or name not in forward:
+        return {}
+    return {"backward over forward": both[name] / forward[name] - 1}
 
 
 def _adapted(function: Callable[..., torch.Tensor], gradient: torch.Tensor | None) -> Call:

@@ -76,7 +76,7 @@ def plan(python: str, architecture: str, results: Path, lacking: dict[str, list[
     module = [python, "-P", "-m"]  # -P: the checkout's own package holds no built extension and must not come first
     # Warnings of whatever package versions this machine has are shown and break nothing.
     options = ["--require-cuda", "-p", "no:cacheprovider", "-W", "default"]
-    tests = [*module, "pytest", str(ROOT / "tests" / "cuda"), *options]
+    tests = [*module, "bench.gpu_tests", str(ROOT / "tests" / "cuda"), *options]
     measure = [*module, "bench.gpu", "--results", str(results), "--seconds", "{seconds}"]
     why = {step: f"not installed: {', '.join(names)}" for step, names in lacking.items() if names}
     checker = _tool("compute-sanitizer")
@@ -91,9 +91,9 @@ def plan(python: str, architecture: str, results: Path, lacking: dict[str, list[
     return [
         Step("build", _install(python, architecture), BUDGET, 60, _compiler(), impossible=why.get("build")),
         Step("tests", tests, 180, 60, paths, "build", impossible=why.get("tests")),
+        Step("benchmarks", measure, 240, 150, paths, "build", impossible=why.get("benchmarks")),
         check("memcheck", PYTORCH_NO_CUDA_MEMORY_CACHING="1"),  # so that each tensor's own end is seen
         check("racecheck"),
-        Step("benchmarks", measure, 240, 60, paths, "build", impossible=why.get("benchmarks")),
     ]
 
 

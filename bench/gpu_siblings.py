@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from bench import band_split, rfft2
+from bench.gpu_timing import within
 from bench.measure import interleaved, ratio, summarise
 
 Tensors = Sequence[torch.Tensor]
@@ -22,8 +23,8 @@ def rows(seconds: float, device: str = "cuda") -> Iterator[dict[str, Any]]:
     """One row per operator, shape and pass, in about so many seconds."""
     points = [(operator, shape) for operator, shapes in band_split.SHAPES.items() for shape in shapes]
     points += [(operation, shape) for operation in rfft2.OPERATIONS for shape in _BATCHED]
-    share = seconds / (2 * len(points))
-    return (_row(*point, backward, share, device) for point in points for backward in (False, True))
+    both = [(*point, backward) for point in points for backward in (False, True)]
+    return within(seconds, both, lambda point, share: _row(*point, share, device))
 
 
 def _row(operator: str, shape: Sequence[int], backward: bool, seconds: float, device: str) -> dict[str, Any]:

@@ -163,7 +163,9 @@ def write_json(path: Path, benchmark: str, rows: list[dict[str, Any]], summary: 
     """Store the rows of one benchmark, its summary and the machine; Summary values become objects."""
     record = {"benchmark": benchmark, "machine": machine(), "summary": dict(summary), "rows": rows}
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(record, indent=1, default=_plain) + "\n")
+    written = path.with_suffix(path.suffix + ".part")
+    written.write_text(json.dumps(record, indent=1, default=_plain) + "\n", encoding="utf-8")
+    written.replace(path)  # whoever is stopped here leaves the old file or the new one
 
 
 def _plain(value: object) -> object:
@@ -192,6 +194,7 @@ def _processor() -> str:
     return platform.processor() or platform.machine()
 
 
+@functools.cache
 def _commit() -> str | None:
     command = ["git", "describe", "--always", "--dirty", "--exclude", "*"]
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import torch
@@ -13,14 +14,20 @@ WARM_UP = 2
 workspaces, none of which may happen while a graph is recorded."""
 
 
+@functools.cache
+def _recording_stream(device: torch.device) -> torch.cuda.Stream:
+    """One for all runners on a device: libraries keep a workspace for every stream that they have seen."""
+    return torch.cuda.Stream(device)
+
+
 class GraphRunner:
     """Runs one function of tensors that stay where they are; on CUDA, after a few runs, as a graph of its launches.
 
     The function is the same every time. It reads and writes tensors that live as long as this object and takes nothing
     else from the host: no argument, no copy, no decision. A graph costs one launch instead of one per kernel.
 
-    Runs before the recording are true runs. They and the recording use a stream of their own, so that libraries find
-    the workspaces that they made; the current stream waits for it and it for the current stream.
+    Runs before the recording are true runs. They and the recording use a stream beside the current one, so that
+    libraries find the workspaces that they made; the current stream waits for it and it for the current stream.
 
     Args:
         device: where the tensors are. On the CPU the function is called and that is all.
@@ -29,7 +36,7 @@ class GraphRunner:
 
     def __init__(self, device: torch.device, record: bool = True) -> None:
         self._device = device
-        self._stream = torch.cuda.Stream(device) if record and device.type == "cuda" else None
+        self._stream = _recording_stream(device) if record and device.type == "cuda" else None
         self._graph: torch.cuda.CUDAGraph | None = None
         self._runs = 0
 
@@ -46,6 +53,7 @@ class GraphRunner:
         # thread_local: what other threads do meanwhile, such as allocating, is their affair.
         with (
             torch.cuda.device(self._device),
+            torch.cuda.stream(torch.cuda.current_stream(self._device)),  # puts it back where the recording fails
             torch.cuda.graph(graph, stream=self._stream, capture_error_mode="thread_local"),
         ):
             function()

@@ -61,6 +61,48 @@ def test_parts_share_the_time_and_fail_alone(tmp_path, monkeypatch, capsys):
     assert record["machine"]["torch"] == torch.__version__
     assert "good: measured" in capsys.readouterr().out
 
+    handed = []
+
+    def afresh(parts, seconds):
+        handed.append((list(parts), seconds))
+        gpu.measure(path, parts, seconds, {"seed": gpu.SEED}, add=True)
+
+    again = gpu.measure(path, ("bad", "nowhere", "good"), 30.0, {"seed": gpu.SEED}, afresh)
+    assert again == states
+    assert [parts for parts, _ in handed] == [["nowhere", "good"]]
+    assert json.loads(path.read_text())["rows"] == record["rows"]
+
+
+def test_points_share_the_time_and_those_left_out_are_named(monkeypatch):
+    from bench import gpu_timing
+
+    clock = iter([0.0, 0.0, 4.0, 11.0])
+    monkeypatch.setattr(gpu_timing.time, "monotonic", lambda: next(clock))
+    rows = list(gpu_timing.within(10.0, ["a", "b", "c"], lambda point, share: {point: share}))
+    assert rows == [{"a": 10 / 3}, {"b": 3.0}, {"left out for want of time": ["c"]}]
+
+
+def test_a_peer_that_fails_leaves_the_others(monkeypatch):
+    from bench import gpu_select_click
+
+    monkeypatch.setattr(gpu_select_click.torch.cuda, "synchronize", lambda: None)
+    called = []
+
+    def broken():
+        raise ImportError("no such module")
+
+    peers = {"good": lambda: lambda: called.append(1), "broken": broken}
+    fastest, single, failed = gpu_select_click.quickest(peers)
+    assert (list(fastest), list(single), failed) == (["good"], ["good"], {"broken": "ImportError: no such module"})
+    assert len(called) == 2  # one before the clock
+
+
+def test_the_backward_pass_in_forward_passes():
+    from bench.gpu_freq_mix import _backward_over_forward
+
+    assert _backward_over_forward({"ours in a graph": 30.0}, {"ours in a graph": 10.0}) == {"backward over forward": 2}
+    assert _backward_over_forward({"ours in a graph": 30.0}, {}) == {}
+
 
 def test_every_part_is_there_or_can_be_left_out():
     from bench import gpu

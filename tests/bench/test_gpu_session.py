@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 NOTHING_LACKING = {"build": [], "tests": [], "benchmarks": []}
-STEPS = ["build", "tests", "memcheck", "racecheck", "benchmarks"]
+STEPS = ["build", "tests", "benchmarks", "memcheck", "racecheck"]
 
 
 @pytest.fixture(autouse=True)
@@ -131,7 +131,7 @@ def test_the_plan_builds_for_the_card_without_network():
     build = steps["build"].command
     assert {"--no-build-isolation", "--no-deps", "--no-index", "--target"} < set(build)
     assert "--config-settings=cmake.define.CMAKE_CUDA_ARCHITECTURES=90-real" in build
-    assert "--require-cuda" in steps["tests"].command
+    assert {"bench.gpu_tests", "--require-cuda"} < set(steps["tests"].command)
     assert "test_memory_cuda.py" in " ".join(steps["memcheck"].command)
     assert [step.name for step in steps.values() if step.errors] == ["memcheck", "racecheck"]
     assert [steps[tool].command[2] for tool in ("memcheck", "racecheck")] == ["memcheck", "racecheck"]
@@ -145,7 +145,8 @@ def test_missing_packages_are_named_at_the_steps_that_need_them():
     assert missing("tests", lambda module: None if module == "pytest" else module) == ["pytest"]
     lacking = {step: missing(step, lambda module: module != "pytest" or None) for step in NEEDED}
     steps = plan("python3", "native", Path("results"), lacking)
-    assert [step.impossible for step in steps] == [None, *["not installed: pytest"] * 3, None]
+    impossible = {step.name: step.impossible for step in steps}
+    assert impossible == dict.fromkeys(STEPS, "not installed: pytest") | {"build": None, "benchmarks": None}
 
 
 @pytest.mark.parametrize(
@@ -180,6 +181,22 @@ def test_the_record_and_the_exit_code(tmp_path, monkeypatch, capsys):
     assert "--- the end of tests.log\n1 failed" in capsys.readouterr().out
     monkeypatch.setattr(gpu_session, "plan", lambda *arguments: steps(*arguments)[:1])
     assert gpu_session.main(["--results", str(tmp_path), "--offline"]) == 0
+
+
+def test_every_file_of_tests_has_a_process_of_its_own(tmp_path, capfd):
+    from bench import gpu_tests
+
+    (tmp_path / "test_good.py").write_text("def test_it():\n    assert True\n")
+    (tmp_path / "test_fatal.py").write_text("import os\n\ndef test_it():\n    os._exit(3)\n")
+    options = ["-p", "no:cacheprovider"]
+    assert gpu_tests.main([str(tmp_path), *options]) == 1
+    printed = capfd.readouterr().out
+    assert "1 passed" in printed
+    assert "1 of 2 files passed; not test_fatal.py" in printed
+    (tmp_path / "test_fatal.py").unlink()
+    assert gpu_tests.main([str(tmp_path), *options]) == 0
+    with pytest.raises(SystemExit, match=r"holds no test_\*\.py"):
+        gpu_tests.main([str(tmp_path / "nowhere")])
 
 
 def test_packages_come_from_pyproject():
