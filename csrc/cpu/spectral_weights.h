@@ -92,7 +92,7 @@ class SpectralWeights {
     const bool dense = chunks_.dense_weight();
     const bool consecutive = dense && filter_.outer.weight_stride == filter_.middle.size * row &&
                              (filter_.middle.size == 1 || filter_.middle.weight_stride == row);
-    if (consecutive)
+    if (consecutive && row * rows * int64_t{sizeof(T)} <= kShort)
       for (int w = 0; w < chunk.weights; ++w) bring_in(filter_.weight + chunk.weight_offset[w], row * rows);
     if (chunk.rows == 2) return prepare_two_rows(chunk, to);
     const PlaneLanes<T> lanes = lanes_of(chunk, 0, dense ? 1 : filter_.half.weight_stride);
@@ -171,6 +171,8 @@ class SpectralWeights {
 
   int64_t place(int64_t j) const { return outer_line_.place_of_frequency(j); }
 
+  // Bytes of one weight. Longer ones are read as so many streams that the processor foresees each of them.
+  static constexpr int64_t kShort = 2048;
   static constexpr int64_t kLine = 256;  // points of a line that stays in the first-level cache with its squares
 
   const SpectralChunks<T>& chunks_;
