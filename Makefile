@@ -75,7 +75,7 @@ bench: $(VENV)/installed-test  ## what one click costs, and every operator again
 # Figures go to GPU_RESULTS/gpu-CARD-DATE.json, logs to GPU_RESULTS/gpu-logs.
 GPU_RESULTS ?= bench/results
 
-gpu:  ## build for this machine's GPU, test, check memory, measure: under eight minutes
+gpu:  ## build for this machine's GPU, test, measure, check memory: under eight minutes
 	$(PYTHON) -m bench.gpu_session --results $(GPU_RESULTS) $(if $(OFFLINE),--offline)
 
 # Compiled and linked, which is not run. The kernels that decide the speed have to do without spilled registers; two of

@@ -1,4 +1,4 @@
-"""`make gpu`: build for the card found, test, check memory, measure. One command, under eight minutes.
+"""`make gpu`: build for the card found, test, measure, check memory. One command, under eight minutes.
 
 The interpreter that runs this is used as it is where it has every package that is needed; nothing is fetched then.
 Otherwise a virtual environment is made with pip, unless --offline forbids it. The package is installed beside, in
