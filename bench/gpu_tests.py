@@ -1,7 +1,7 @@
 """The tests of a folder, each file in a process of its own, a few at a time: for `make gpu`.
 
 An error on the device stays with the process that met it: with one process for all files, every test after the first
-such error would fail with its message.
+such error would fail with its message. Tests that fill the memory come last, with nobody beside.
 
     python -m bench.gpu_tests tests/cuda --require-cuda
 """
@@ -14,13 +14,15 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 AT_ONCE = 4
+ALONE = "beyond_32_bits"
+"""In the names of tests that need most of the device's memory."""
 NOTHING_COLLECTED = 5
 """pytest's exit code for a file in which it found no test."""
 
 
-def run(file: Path, options: list[str]) -> tuple[int, str]:
-    """Exit code and output of one file's tests."""
-    command = [sys.executable, "-P", "-m", "pytest", "-q", str(file), *options]
+def run(place: Path, options: list[str]) -> tuple[int, str]:
+    """Exit code and output of the tests of one file, or folder."""
+    command = [sys.executable, "-P", "-m", "pytest", "-q", str(place), *options]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
     return done.returncode, done.stdout
 
@@ -31,15 +33,20 @@ def main(arguments: list[str] | None = None) -> int:
     files = sorted(Path(folder).glob("test_*.py"))
     if not files:
         raise SystemExit(f"gpu_tests: {folder} holds no test_*.py")
-    failed = []
+    failed: list[str] = []
+
+    def note(name: str, code: int, output: str) -> None:
+        print(f"--- {name}\n{output}", end="", flush=True)
+        if code not in (0, NOTHING_COLLECTED):
+            failed.append(name)
+
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        running = {pool.submit(run, file, options): file.name for file in files}
+        running = {pool.submit(run, file, [*options, "-k", f"not {ALONE}"]): file.name for file in files}
         for future in as_completed(running):
-            code, output = future.result()
-            print(f"--- {running[future]}\n{output}", end="", flush=True)
-            if code not in (0, NOTHING_COLLECTED):
-                failed.append(running[future])
-    print(f"{len(files) - len(failed)} of {len(files)} files passed" + (f"; not {', '.join(failed)}" if failed else ""))
+            note(running[future], *future.result())
+    note(ALONE, *run(Path(folder), [*options, "-k", ALONE]))
+    runs = len(files) + 1
+    print(f"{runs - len(failed)} of {runs} runs passed" + (f"; not {', '.join(failed)}" if failed else ""))
     return int(bool(failed))
 
 

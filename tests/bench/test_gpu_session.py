@@ -186,15 +186,20 @@ def test_the_record_and_the_exit_code(tmp_path, monkeypatch, capsys):
 def test_every_file_of_tests_has_a_process_of_its_own(tmp_path, capfd):
     from bench import gpu_tests
 
-    (tmp_path / "test_good.py").write_text("def test_it():\n    assert True\n")
+    large = "\n\ndef test_beyond_32_bits():\n    print('alone')\n    assert {large}\n"
+    (tmp_path / "test_good.py").write_text("def test_it():\n    assert True\n" + large.format(large=True))
     (tmp_path / "test_fatal.py").write_text("import os\n\ndef test_it():\n    os._exit(3)\n")
     options = ["-p", "no:cacheprovider"]
     assert gpu_tests.main([str(tmp_path), *options]) == 1
     printed = capfd.readouterr().out
-    assert "1 passed" in printed
-    assert "1 of 2 files passed; not test_fatal.py" in printed
+    assert printed.count("1 passed, 1 deselected") == 1  # of the good file
+    assert printed.index("--- beyond_32_bits") > max(printed.index("--- test_good"), printed.index("--- test_fatal"))
+    assert "2 of 3 runs passed; not test_fatal.py" in printed
     (tmp_path / "test_fatal.py").unlink()
     assert gpu_tests.main([str(tmp_path), *options]) == 0
+    (tmp_path / "test_good.py").write_text(large.format(large=False))
+    assert gpu_tests.main([str(tmp_path), *options]) == 1
+    assert "1 of 2 runs passed; not beyond_32_bits" in capfd.readouterr().out
     with pytest.raises(SystemExit, match=r"holds no test_\*\.py"):
         gpu_tests.main([str(tmp_path / "nowhere")])
 
