@@ -84,7 +84,7 @@ void forward(const FreqMix<T>& p, int threads) {
       count += p.batch;
     }
   const Depthwise<T> convolution(p.height, p.width);
-  const bool claims = bytes_moved(p) >= kOutOfCache;
+  const bool streams = bytes_moved(p) >= kOutOfCache;
   const int64_t block = std::min(quarter, (kConvolutionBlock + plane - 1) / plane);
   const int64_t blocks = (quarter + block - 1) / block;
   count += p.batch * blocks;
@@ -94,13 +94,13 @@ void forward(const FreqMix<T>& p, int threads) {
 
   const auto convolve = [&](int64_t i) {
     const int64_t sample = i / blocks, begin = i % blocks * block, end = std::min(quarter, begin + block);
-    const Workspace memory(convolution.memory_bytes());
+    const Workspace memory(convolution.memory_bytes()), filtered(streams ? plane * sizeof(T) : 0);
     for (int64_t c = begin; c < end; ++c) {
       const int64_t start = (sample * p.channels + c) * plane;
       if (p.width > kLanes<T>) bring_in(p.input + start, plane);  // a narrower plane is read in its order anyway
-      if (claims) claim(p.output + start, plane);
       convolution.filter(p.input + start, p.conv_weight + 9 * c, false, p.conv_bias ? p.conv_bias[c] : T{0},
-                         p.output + start, memory.data());
+                         streams ? static_cast<T*>(filtered.data()) : p.output + start, memory.data());
+      if (streams) stream_out(static_cast<const T*>(filtered.data()), plane, p.output + start);
     }
   };
 
@@ -137,19 +137,20 @@ void backward(const FreqMixBackward<T>& b, int threads) {
       count += p.batch;
     }
   const Depthwise<T> convolution(p.height, p.width);
-  const bool claims = bytes_moved(p) >= kOutOfCache;
+  const bool streams = bytes_moved(p) >= kOutOfCache;
 
   prefer_huge_pages(p.output, 4 * p.batch * quarter_points(p));
 
   const auto convolve = [&](int64_t c) {  // one channel of all samples: its sums in one order
-    const Workspace memory(convolution.memory_bytes());
+    const Workspace memory(convolution.memory_bytes()), filtered(streams ? plane * sizeof(T) : 0);
     Vector<T> sums[10] = {};
     for (int64_t sample = 0; sample < p.batch; ++sample) {
       const int64_t start = (sample * p.channels + c) * plane;
       bring_in(b.input + start, plane);
       bring_in(p.input + start, plane);
-      if (claims) claim(p.output + start, plane);
-      convolution.filter(p.input + start, p.conv_weight + 9 * c, true, T{0}, p.output + start, memory.data());
+      convolution.filter(p.input + start, p.conv_weight + 9 * c, true, T{0},
+                         streams ? static_cast<T*>(filtered.data()) : p.output + start, memory.data());
+      if (streams) stream_out(static_cast<const T*>(filtered.data()), plane, p.output + start);
       convolution.add_gradient(b.input + start, p.input + start, sums, memory.data());
     }
     for (int i = 0; i < 10; ++i) {

@@ -7,7 +7,7 @@
 
 #include "core/fft_codelets.h"
 
-#if defined(__AVX2__)
+#if defined(__SSE2__)
 #include <immintrin.h>
 #endif
 
@@ -42,6 +42,27 @@ AF_INLINE Vector<T> load(const T* from) {
 template <class T>
 AF_INLINE void store(T* to, Vector<T> v) {
   std::memcpy(to, &v, sizeof v);
+}
+
+// Past the caches, at a multiple of kVectorBytes. Only worth while where a line of memory (64 bytes) is written as a
+// whole at once: then it is neither read first nor takes the place of others. Streamed values are in order with what
+// follows after end_of_stream().
+template <class T>
+AF_INLINE void stream(T* to, Vector<T> v) {
+#if defined(__AVX512F__)
+  _mm512_stream_si512(reinterpret_cast<__m512i*>(to), (__m512i)v);
+#elif defined(__AVX2__)
+  _mm256_stream_si256(reinterpret_cast<__m256i*>(to), (__m256i)v);
+#elif defined(__SSE2__)
+  _mm_stream_si128(reinterpret_cast<__m128i*>(to), (__m128i)v);
+#else
+  store<T>(to, v);
+#endif
+}
+inline void end_of_stream() {
+#if defined(__SSE2__)
+  _mm_sfence();
+#endif
 }
 
 // v itself, in a register: compilers would rather read memory at every use, which is dear where it is not aligned.

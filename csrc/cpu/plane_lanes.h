@@ -53,8 +53,13 @@ class PlaneLanes {
     load_line(planes, length, line, [](Vector<T> v, int64_t) __attribute__((always_inline)) { return v; });
   }
 
-  void store_line(T* planes, int64_t length, const Vector<T>* line) const {
-    if (transposed_) return store_transposed(planes, length, line);
+  // With `streamed`, planes and lines lie so that full vectors are whole lines of memory; see stream().
+  void store_line(T* planes, int64_t length, const Vector<T>* line, bool streamed = false) const {
+    if (streamed && whole()) return stream_whole(planes, length, line);
+    if (transposed_) {
+      if (streamed && full_) return store_transposed(planes, length, line, stream<T>);
+      return store_transposed(planes, length, line, store<T>);
+    }
     if (gathered_) return store_gathered(planes, length, line);
     if (runs_ == 1) return store_runs(Runs<1>(*this), planes, length, line);
     if (runs_ == 2) return store_runs(Runs<2>(*this), planes, length, line);
@@ -127,12 +132,18 @@ class PlaneLanes {
     for (int i = 0; i < kWidth; ++i) line[i] = map(row[i], i);
   }
 
-  void store_transposed(T* planes, int64_t length, const Vector<T>* line) const {
+  void stream_whole(T* planes, int64_t length, const Vector<T>* line) const {
+    for (int64_t j = 0; j < length; ++j) stream<T>(planes + offset() + j * stride_, line[j]);
+  }
+
+  // put: store or stream.
+  template <class Put>
+  AF_INLINE void store_transposed(T* planes, int64_t length, const Vector<T>* line, Put put) const {
     int64_t j = 0;
     if (full_)
       for (; j + kWidth <= length; j += kWidth)
-        store_square(line + j, [&](int lane, Vector<T> v)
-                                   __attribute__((always_inline)) { store<T>(planes + offset_[lane] + j, v); });
+        store_square(line + j,
+                     [&](int lane, Vector<T> v) __attribute__((always_inline)) { put(planes + offset_[lane] + j, v); });
     for (; j < length; j += kWidth) {
       const Mask<T> mask = narrow(std::min<int64_t>(kWidth, length - j));
       const auto to_plane = [&](int lane, Vector<T> v)

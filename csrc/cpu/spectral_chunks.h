@@ -42,9 +42,10 @@ class SpectralChunks {
     }
     shared_weight_ = !own_weights;
     block_ = block_points();
-    claims_ = block_ && 2 * filter.plane[0].size * filter.plane[0].stride * int64_t{sizeof(T)} >= kOutOfCache;
+    out_of_cache_ = block_ && 2 * filter.plane[0].size * filter.plane[0].stride * int64_t{sizeof(T)} >= kOutOfCache;
+    streams_ = out_of_cache_ && writes_whole_lines();
     // Few samples for several threads: a block would come into one thread's cache and go on to the others'.
-    const bool scattered = shared_weight_ && !claims_ && threads > 1 && filter.plane[0].size < 4 * threads;
+    const bool scattered = shared_weight_ && !out_of_cache_ && threads > 1 && filter.plane[0].size < 4 * threads;
     brings_in_ = block_ && !scattered;
     copied_ = shared_weight_ && !sums && two_rows_fit() && filter.plane_axes > 0 && filter.plane[0].size == 1 &&
               2 * shared_.size() <= kLanes<T>;
@@ -79,9 +80,17 @@ class SpectralChunks {
     return PlaneLanes<T>(offsets, count, filter_.half.stride);
   }
 
+  // Whether the output goes past the caches.
+  bool streams() const { return streams_; }
+
+  // Whether the two lines of a pair are one line of the tensor, of twice the length: fewer squares to transpose.
+  bool adjacent_lines() const {
+    return filter_.middle.size == 1 && filter_.half.stride == 1 && filter_.outer.stride == filter_.half.size;
+  }
+
   // Groups that one task takes together. Where it claims memory they are whole samples, which no other task writes.
   int64_t groups_together(const Chunk<T>& chunk) const {
-    return claims_ ? planes_of_sample() / std::gcd(planes_of_sample(), int64_t{chunk.samples}) : 1;
+    return out_of_cache_ ? planes_of_sample() / std::gcd(planes_of_sample(), int64_t{chunk.samples}) : 1;
   }
   int64_t tasks(const Chunk<T>& chunk) const {
     const int64_t together = groups_together(chunk);
@@ -102,7 +111,7 @@ class SpectralChunks {
         for (next = w + 1; next < blocks && chunk.offset[next] == chunk.offset[next - 1] + block_;) ++next;
         const int64_t offset = sample * samples.stride + chunk.offset[w];
         read(offset, (next - w) * block_);
-        if (claims_) write(offset, (next - w) * block_);
+        if (out_of_cache_ && !streams_) write(offset, (next - w) * block_);
       }
   }
 
@@ -129,6 +138,23 @@ class SpectralChunks {
 
   bool two_rows_fit() const { return dense_weight() && filter_.middle.size == 1 && filter_.outer.size % 4 == 0; }
 
+  // Whether every full vector of the output is a line of memory: the points of a line, or consecutive planes.
+  bool writes_whole_lines() const {
+    const auto fits = [](int64_t points) { return points % kLanes<T> == 0; };
+    if (kVectorBytes != 64 || reinterpret_cast<uintptr_t>(filter_.output) % kVectorBytes) return false;
+    const bool pairs = adjacent_lines() && filter_.outer.size % 2 == 0;
+    if (!fits((pairs ? 2 : 1) * filter_.outer.stride) || !fits(filter_.middle.size > 1 ? filter_.middle.stride : 0))
+      return false;
+    bool consecutive = false;
+    for (int i = 0; i < filter_.plane_axes; ++i) {
+      const FilterAxis& axis = filter_.plane[i];
+      consecutive = consecutive || (axis.stride == 1 && fits(axis.size));
+      if (axis.stride != 1 && axis.size > 1 && !fits(axis.stride)) return false;
+    }
+    if (filter_.half.stride != 1) return consecutive && fits(filter_.half.stride);
+    return fits((pairs ? 2 : 1) * filter_.half.size);
+  }
+
   int64_t planes_of_sample() const { return shared_.size() / filter_.plane[0].size; }
 
   // Points of a sample that belong to one weight, where they lie in x without gaps; else 0.
@@ -152,7 +178,7 @@ class SpectralChunks {
   bool shared_weight_, copied_;
   int64_t block_;   // see block_points()
   bool brings_in_;  // blocks of the input
-  bool claims_;     // blocks of the output, before it is written
+  bool out_of_cache_, streams_;
   std::vector<Chunk<T>> chunks_;
   size_t prepared_bytes_ = 0;
 };

@@ -117,11 +117,6 @@ class SpectralPlan {
     return column_line_.place_of_point(row / middle) * middle + row % middle;
   }
 
-  // Whether the two lines of a pair are one line of the tensor, of twice the length: fewer squares to transpose.
-  bool adjacent() const {
-    return filter_.middle.size == 1 && filter_.half.stride == 1 && filter_.outer.stride == filter_.half.size;
-  }
-
   // What one pair of lines needs beside the spectrum.
   struct LineMemory {
     LineMemory(const SpectralPlan& plan, bool adjacent, char* memory)
@@ -142,7 +137,7 @@ class SpectralPlan {
   // read and written there.
   void forward(const PlaneLanes<T>& lanes, int64_t line_rows, const T* planes, ComplexVector<T>* spectrum,
                char* memory) const {
-    const bool one_line = adjacent();
+    const bool one_line = chunks_.adjacent_lines();
     const LineMemory line(*this, one_line, memory);
     const int64_t n = filter_.half.size;
     for (int64_t row = 0; row < rows(); row += 2 * line_rows) {
@@ -173,13 +168,13 @@ class SpectralPlan {
 
   void inverse(const PlaneLanes<T>& lanes, int64_t line_rows, ComplexVector<T>* spectrum, char* memory) const {
     middle(spectrum, true, memory);
-    const bool one_line = adjacent();
+    const bool one_line = chunks_.adjacent_lines(), streamed = chunks_.streams();
     const LineMemory line(*this, one_line, memory);
     const int64_t n = filter_.half.size;
     for (int64_t row = 0; row < rows(); row += 2 * line_rows) {
       const int64_t next = row + 1;
       ComplexVector<T>*from = spectrum + place(row) * pitch_, *from_next = spectrum + place(next) * pitch_;
-      if (lanes.whole() && next < rows()) {
+      if (lanes.whole() && next < rows() && !streamed) {
         T* begin = filter_.output + lanes.offset();
         row_line_.inverse(row_line_, from, from_next, begin + row_offset(row), begin + row_offset(next),
                           filter_.half.stride, line.scratch);
@@ -194,9 +189,10 @@ class SpectralPlan {
         row_line_.inverse(row_line_, line.first, line.second, line.points_a(), line.points_b(), kLanes<T>,
                           line.scratch);
       }
-      lanes.store_line(filter_.output + row_offset(row), one_line && next < rows() ? 2 * n : n, line.a);
-      if (!one_line && next < rows()) lanes.store_line(filter_.output + row_offset(next), n, line.b);
+      lanes.store_line(filter_.output + row_offset(row), one_line && next < rows() ? 2 * n : n, line.a, streamed);
+      if (!one_line && next < rows()) lanes.store_line(filter_.output + row_offset(next), n, line.b, streamed);
     }
+    if (streamed) end_of_stream();
   }
 
   const SpectralChunks<T>& chunks_;

@@ -146,10 +146,12 @@ def test_threads_do_not_change_a_bit(shape, restore_threads, instruction_set):
         assert all(torch.equal(a, b) for a, b in zip(result, results[0], strict=True))
 
 
-@pytest.mark.parametrize("shape", [(6, 32, 112, 112), (9, 64, 56, 56), (5, 64, 7, 7), (3, 32, 6, 8)], ids=str)
+@pytest.mark.parametrize(
+    "shape", [(6, 32, 112, 112), (9, 64, 56, 56), (6, 36, 97, 96), (5, 64, 7, 7), (3, 32, 6, 8)], ids=str
+)
 def test_neither_threads_nor_the_batch_change_a_sample(shape, restore_threads, instruction_set):
-    """Outputs larger than the cache are zeroed ahead of their values: by the thread that writes these, and within the
-    samples of its task. The few planes of one small sample share the lanes with a second row.
+    """Outputs larger than the cache go past it, or are zeroed ahead of their values: by the thread that writes these, and
+    within the samples of its task. The few planes of one small sample share the lanes with a second row.
     """
     x, weights, g = random_case(shape)
     inputs = record(x, *weights)
@@ -162,6 +164,21 @@ def test_neither_threads_nor_the_batch_change_a_sample(shape, restore_threads, i
     with torch.no_grad():
         samples = torch.cat([af.ops.freq_mix(sample, *weights) for sample in x.split(1)])
     assert torch.equal(results[0][0], samples)
+
+
+@pytest.mark.parametrize("shape", [(6, 32, 112, 112), (5, 36, 97, 96), (3, 32, 28, 14)], ids=str)
+@pytest.mark.parametrize("shift", [1, 8, 16], ids="{} floats on".format)
+def test_any_address_gives_the_same_bits(shape, shift, instruction_set):
+    """What goes past the caches has to begin at a line of memory; elsewhere it does not. Nothing beside it changes."""
+    x, weights, _ = random_case(shape)
+    with torch.no_grad():
+        expected = af.ops.freq_mix(x, *weights)
+    room = torch.full((x.numel() + shift + 16,), 7.0)
+    y = room[shift : shift + x.numel()]
+    _cpu.freq_mix(x.data_ptr(), y.data_ptr(), *shape, *(w.data_ptr() for w in weights), 1)
+    assert torch.equal(y.view(shape), expected)
+    assert (room[:shift] == 7).all()
+    assert (room[shift + x.numel() :] == 7).all()
 
 
 def test_the_quick_way_takes_what_it_should():
