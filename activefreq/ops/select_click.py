@@ -91,7 +91,7 @@ def select_click(
 
     Returns:
         `Selection`. Not differentiable. The same bits for any batch size, number of threads, instruction set and
-        device. CUDA never synchronises with the host and takes 15 bytes of workspace per pixel for 8 neighbours and 25
+        device. CUDA never synchronises with the host and takes 17 bytes of workspace per pixel for 8 neighbours and 27
         for 4; readings of Eq. 6 take 8 and 16 more. Nobody can be told of NaN or infinity in `prob` there: such an
         image has no valid click, and the score NaN.
 

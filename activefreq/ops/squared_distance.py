@@ -50,9 +50,11 @@ def _squared_distance_cuda(mask: torch.Tensor) -> torch.Tensor:
     pixels = mask.contiguous()
     squared = torch.empty(mask.shape, dtype=torch.int32, device=mask.device)
     if mask.numel():
-        across = torch.empty(mask.shape, dtype=torch.int16, device=mask.device)
+        batch, height, width = mask.shape
+        size = batch * cuda().squared_distance_workspace(height, width)
+        workspace = torch.empty(size, dtype=torch.uint8, device=mask.device)
         cuda().squared_distance(
-            pointer(pixels), pointer(squared), pointer(across), *mask.shape, *launch_arguments(pixels)
+            pointer(pixels), pointer(squared), pointer(workspace), *mask.shape, *launch_arguments(pixels)
         )
     return squared
 

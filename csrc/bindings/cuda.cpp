@@ -83,10 +83,10 @@ void label(Address mask, Address labels, Address counts, Address workspace, int6
               at<uint32_t>(workspace), at<CUstream_st>(stream));
 }
 
-void squared_distance(Address mask, Address squared, Address across, int64_t batch, int64_t height, int64_t width,
+void squared_distance(Address mask, Address squared, Address workspace, int64_t batch, int64_t height, int64_t width,
                       int device, Address stream) {
   const cuda::DeviceGuard guard(device);
-  cuda::squared_distance({at<const uint8_t>(mask), at<int32_t>(squared), batch, height, width}, at<uint16_t>(across),
+  cuda::squared_distance({at<const uint8_t>(mask), at<int32_t>(squared), batch, height, width}, at<void>(workspace),
                          at<CUstream_st>(stream));
 }
 
@@ -260,6 +260,7 @@ PYBIND11_MODULE(_cuda, m) {
   m.def("roi_align_backward_double", &roi_align_backward<double>, release);
   m.def("label", &label, release);
   m.def("label_workspace", &cuda::label_workspace);
+  m.def("squared_distance_workspace", &cuda::squared_distance_workspace);
   m.def("squared_distance", &squared_distance, release);
   m.def("select_click", &select_click, release);
   m.def("select_click_workspace", &select_click_workspace);

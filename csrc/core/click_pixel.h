@@ -72,15 +72,17 @@ AF_DEVICE inline uint32_t candidate_bits(const ClickImage& image, const Choice& 
   return bits;
 }
 
-// d^2 of a pixel, exact, or some bound of it below `floor`. A team probes 32 rows to either side at once: the nearest
-// ones first, then from the outermost inwards, where a disc that does not fit is found out soonest.
+// d^2 of a pixel, exact, or some bound of it below `floor`; `work` counts the batches of rows. A team probes 32 rows to
+// either side at once: the nearest ones first, then from the outermost inwards, where a disc that does not fit is found
+// out soonest.
 template <class Group>
-AF_DEVICE uint32_t squared_to_edge(Group& group, const ClickImage& image, int c, int y, int x, uint32_t floor) {
+AF_DEVICE uint32_t squared_to_edge(Group& group, const ClickImage& image, int c, int y, int x, uint32_t floor,
+                                   int32_t& work) {
   if (!image.bit(c, y, x)) return 0;
   const int edge_x = x + 1 < image.width - x ? x + 1 : image.width - x;
   const int edge_y = y + 1 < image.height - y ? y + 1 : image.height - y, edge = edge_x < edge_y ? edge_x : edge_y;
   uint32_t bound = edge * edge;
-  for (int batch = 0, next = (edge - 1) / 32;; batch = next--) {
+  for (int batch = 0, next = (edge - 1) / 32;; batch = next--, ++work) {
     for (int r = group.lane(); r < 32; r += group.lanes()) {
       const int dy = 32 * batch + r;
       if (static_cast<uint32_t>(dy * dy) >= bound) continue;  // so dy < edge: the rows are inside
@@ -105,7 +107,9 @@ AF_DEVICE uint32_t probe(Group& group, const ClickImage& image, int c, int y, in
   uint64_t* click = &image.head()->click;
   const bool by_weight = weighted(image);
   const float gap = sqrtf(least_squared(by_weight, group.first_lane(relaxed::load(click)))) - radius - 0.01f;
-  const uint32_t squared = squared_to_edge(group, image, c, y, x, gap > 0.f ? static_cast<uint32_t>(gap * gap) : 0);
+  int32_t work = 0;
+  const uint32_t squared =
+      squared_to_edge(group, image, c, y, x, gap > 0.f ? static_cast<uint32_t>(gap * gap) : 0, work);
   if (candidate && squared && group.lane() == 0) {
     const int position = y * image.width + x;
     const uint64_t value = squared * factor_of(image, c, position);
@@ -221,16 +225,19 @@ AF_DEVICE inline uint32_t pixels_that_may_win(const ClickImage& image, int c, in
   return bits;
 }
 
+// Leaves what is left to a sweep (core/click_sweep.h) where a team loses patience.
 template <class Group>
 AF_DEVICE void scan_pixels(Group& group, const ClickImage& image) {
   const int count = image.height * image.words;
   const bool by_weight = weighted(image);
   uint64_t* click = &image.head()->click;
+  int32_t *left = &image.head()->pixels_left, work = 0;
   group.share(
       2 * count,
       [&](int i) -> uint32_t {
         const int c = i / count, y = i % count / image.words, w = i % image.words;
         const uint64_t key = relaxed::load(click);
+        if (relaxed::load(left)) return 0;
         const uint32_t bits = pixels_that_may_win(image, c, y, w, key);
         return by_weight ? bits : discs_fit(image, c, y, w, bits, needed(false, key, c, y * image.width + 32 * w, 1));
       },
@@ -244,7 +251,12 @@ AF_DEVICE void scan_pixels(Group& group, const ClickImage& image) {
             bits = discs_fit(image, c, y, w, bits, asked = need);
             continue;
           }
-          const uint32_t squared = squared_to_edge(group, image, c, y, x, need);
+          if (work > image.plan.patience) {
+            if (group.lane() == 0) relaxed::store(left, 1);
+            return;
+          }
+          const uint32_t squared = squared_to_edge(group, image, c, y, x, need, work);
+          ++work;
           if (squared >= need && group.lane() == 0)
             relaxed::max(click, pixel_key(by_weight, squared * factor, c, position));
           bits &= bits - 1;
@@ -260,13 +272,14 @@ AF_DEVICE void find_first(Group& group, const ClickImage& image) {
   if (!weighted(image) || !key) return;
   const int c = key_class(true, key);
   const uint64_t value = key_value(true, key);
-  int32_t* first = &image.head()->first;
+  int32_t *first = &image.head()->first, *left = &image.head()->first_left, work = 0;
   const auto before = [&](int position) { return kLastPosition - position > relaxed::load(first); };
   group.share(
       count,
       [&](int i) -> uint32_t {
         const int y = i / image.words, w = i % image.words;
-        return before(y * image.width + 32 * w) ? pixels_that_may_win(image, c, y, w, key) : 0;
+        if (relaxed::load(left) || !before(y * image.width + 32 * w)) return 0;
+        return pixels_that_may_win(image, c, y, w, key);
       },
       [&](int i, uint32_t bits) {
         const int y = i / image.words, w = i % image.words;
@@ -274,7 +287,12 @@ AF_DEVICE void find_first(Group& group, const ClickImage& image) {
           const int x = 32 * w + lowest_bit32(bits), position = y * image.width + x;
           const uint64_t factor = factor_of(image, c, position), squared = value / factor;
           if (squared * factor != value) continue;
-          if (squared_to_edge(group, image, c, y, x, static_cast<uint32_t>(squared)) != squared) continue;
+          if (work > image.plan.patience) {
+            if (group.lane() == 0) relaxed::store(left, 1);
+            return;
+          }
+          ++work;
+          if (squared_to_edge(group, image, c, y, x, static_cast<uint32_t>(squared), work) != squared) continue;
           if (group.lane() == 0) relaxed::max(first, kLastPosition - position);
           return;  // later pixels of the word come after it
         }

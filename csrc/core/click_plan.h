@@ -23,22 +23,24 @@ struct ClickHead {
   uint64_t click;        // the best pixel by pixel_key(); 0: none
   int32_t first;         // weighted placements: kLastPosition - position of the first pixel with that key
   int32_t regions;
-  int32_t predicted, not_finite;  // some probability is not 0; some is NaN or infinite
+  int32_t predicted, not_finite;    // some probability is not 0; some is NaN or infinite
+  int32_t pixels_left, first_left;  // scan_pixels, find_first: a team lost patience and left pixels to a sweep
 };
 
 constexpr int32_t kLastPosition = INT32_MAX;
 
 // Offsets are in bytes from the start of an image's part of the workspace. Per pixel: 4 for union-find nodes, 0.9 for
 // bit planes and cells, and for each possible region 20 bytes, 36 with Statistics::all. With 8 neighbours no two
-// regions of a class share a block of 2 x 2 pixels, with 4 neighbours every pixel may be a region: 15 to 41 bytes a
-// pixel.
+// regions of a class share a block of 2 x 2 pixels, with 4 neighbours every pixel may be a region. 2 bytes are for a
+// sweep's stacks: 17 to 43 bytes a pixel.
 struct ClickPlan {
   SelectClick call;
   char* workspace;  // a ClickHead per image, then image_bytes per image
   int64_t heads_bytes, image_bytes;
-  int64_t full, clicked, candidates, coarse, fine, parent, first, sums, extremes;
+  int64_t full, clicked, candidates, coarse, fine, parent, first, sums, extremes, stack;
   int32_t words, spans;  // words of 32 pixels and spans of 32 words in a row
   int32_t cell_rows;     // rows of cells of 32 x 32 pixels; a row has `words` of them
+  int32_t patience;      // a team's, in batches of 32 rows probed, before a sweep takes over: about what that costs
   Statistics statistics;
 
   AF_HOST_DEVICE int64_t workspace_bytes() const { return heads_bytes + call.batch * image_bytes; }
@@ -68,6 +70,8 @@ AF_HOST_DEVICE inline ClickPlan click_plan(const SelectClick& call, char* worksp
   plan.first = take(4 * regions);
   plan.sums = take(static_cast<int64_t>(sizeof(RegionSums)) * regions);
   plan.extremes = take(plan.statistics == Statistics::all ? static_cast<int64_t>(sizeof(RegionExtremes)) * regions : 0);
+  plan.stack = take(2 * (call.height + 2) * call.width);
+  plan.patience = static_cast<int32_t>(16 + call.height / 4);
   plan.image_bytes = end;
   plan.heads_bytes = (static_cast<int64_t>(sizeof(ClickHead)) * call.batch + 15) / 16 * 16;
   return plan;
@@ -106,6 +110,7 @@ class ClickImage {
   AF_DEVICE int32_t* first() const { return part<int32_t>(plan.first); }  // of each region, y width + x
   AF_DEVICE RegionSums* sums() const { return part<RegionSums>(plan.sums); }
   AF_DEVICE RegionExtremes* extremes() const { return part<RegionExtremes>(plan.extremes); }
+  AF_DEVICE uint16_t* stack() const { return part<uint16_t>(plan.stack); }  // (height + 2, width)
 
   AF_DEVICE uint32_t word(int c, int y, int k) const { return k < 0 || k >= words ? 0 : mask(c)[y * words + k]; }
   AF_DEVICE bool bit(int c, int y, int x) const { return word(c, y, x >> 5) >> (x & 31) & 1; }

@@ -40,8 +40,9 @@ void haar_idwt2(const HaarPlanes& p, cudaStream_t stream);
 // around the transforms of irfft2 and of its gradient; `gradient` is read and written
 void hermitian_product(const GatedSpectrum& p, Point* product, cudaStream_t stream);
 void product_gradient(const GatedSpectrum& p, Point* gradient, void* gate_gradient, cudaStream_t stream);
-// across: batch * height * width values of workspace
-void squared_distance(const SquaredDistance& p, uint16_t* across, cudaStream_t stream);
+// workspace: batch * squared_distance_workspace(height, width) bytes, 16-byte aligned
+int64_t squared_distance_workspace(int64_t height, int64_t width);
+void squared_distance(const SquaredDistance& p, void* workspace, cudaStream_t stream);
 
 int device_count();  // throws with the driver's own words where there is none
 // Whether the kernels that know the shape of a FreqFormer layer are compiled for it.

@@ -49,7 +49,11 @@ void launch_spread(const ClickPlan& plan, cudaStream_t stream) {
   launch<ClickStep::coarse>(plan, 32 * cells, stream);
   launch<ClickStep::fine>(plan, 16 * cells, stream);
   launch<ClickStep::scan>(plan, words, stream);
-  if (plan.call.rule.placement != Placement::distance) launch<ClickStep::first>(plan, words / 2, stream);
+  launch<ClickStep::sweep>(plan, plan.call.width, stream);
+  if (plan.call.rule.placement != Placement::distance) {
+    launch<ClickStep::first>(plan, words / 2, stream);
+    launch<ClickStep::sweep_first>(plan, plan.call.width, stream);
+  }
   launch<ClickStep::write>(plan, 1, stream);
 }
 

@@ -23,15 +23,22 @@ void step_by_step(const Run& run, const ClickImage& image) {
   run_step<ClickStep::coarse>(run, image);
   run_step<ClickStep::fine>(run, image);
   run_step<ClickStep::scan>(run, image);
-  run_step<ClickStep::first>(run, image);
+  run_step<ClickStep::sweep>(run, image);
+  if (weighted(image)) {
+    run_step<ClickStep::first>(run, image);
+    run_step<ClickStep::sweep_first>(run, image);
+  }
   run_step<ClickStep::write>(run, image);
 }
 
+constexpr int32_t kEndless = INT32_MAX;  // patience
+
 // `before`: what the workspace holds, which must not matter.
-void run_call(const SelectClick& call, const Run& run, bool stepwise, uint64_t before) {
+void run_call(const SelectClick& call, const Run& run, bool stepwise, int32_t patience, uint64_t before) {
   const ClickPlan sizes = click_plan(call, nullptr);
   std::vector<uint64_t> workspace(sizes.workspace_bytes() / 8 + 1, before);
-  const ClickPlan plan = click_plan(call, reinterpret_cast<char*>(workspace.data()));
+  ClickPlan plan = click_plan(call, reinterpret_cast<char*>(workspace.data()));
+  plan.patience = patience;
   for (int64_t i = 0; i < call.batch; ++i) {
     const ClickImage image(plan, i);
     if (stepwise)
@@ -47,13 +54,13 @@ extern "C" void select_click(const float* prob, const int8_t* target, const uint
                              int32_t* y, int32_t* x, uint8_t* positive, uint8_t* valid, int32_t* area, float* score,
                              int64_t batch, int64_t height, int64_t width, int64_t strategy, int64_t reading,
                              int64_t placement, int64_t connectivity, int64_t min_area, const double* numbers,
-                             const Run* run, int64_t stepwise) {
+                             const Run* run, int64_t stepwise, int64_t patience) {
   const ClickRule rule = {static_cast<Strategy>(strategy),   static_cast<Reading>(reading),
                           static_cast<Placement>(placement), static_cast<int32_t>(connectivity),
                           static_cast<float>(numbers[0]),    static_cast<float>(numbers[1]),
                           static_cast<int32_t>(min_area),    {numbers[2], numbers[3], numbers[4]}};
   run_call({prob, target, clicked, seed, y, x, positive, valid, area, score, nullptr, batch, height, width, rule}, *run,
-           stepwise != 0, 0xabababababababab);
+           stepwise != 0, static_cast<int32_t>(patience), 0xabababababababab);
 }
 
 namespace {
@@ -87,12 +94,12 @@ struct Scene {
       clicked.push_back(random() % 20 == 0);
     }
   }
-  Answer answer(const ClickRule& rule, const Run& run, uint64_t before) {
+  Answer answer(const ClickRule& rule, const Run& run, int32_t patience, uint64_t before) {
     Answer a;
     const int64_t seed = 3;
     run_call({prob.data(), target.data(), clicked.data(), &seed, &a.y, &a.x, &a.positive, &a.valid, &a.area, &a.score,
               nullptr, 1, height, width, rule},
-             run, false, before);
+             run, false, patience, before);
     return a;
   }
 };
@@ -114,7 +121,10 @@ extern "C" int32_t differences(const Run* run) {
     Scene scenes[] = {Scene(30, 70, 1, 3, seed), Scene(60, 97, 7, 3, seed), Scene(71, 66, 33, 2, seed)};
     for (Scene& scene : scenes)
       for (const ClickRule& rule : {error, literal, largest, weighted})
-        count += !(scene.answer(rule, *run, seed == 2 ? ~uint64_t{0} : 0) == scene.answer(rule, alone, 0));
+        for (const int32_t patience : {kEndless, 2, -1}) {
+          const uint64_t before = seed == 2 ? ~uint64_t{0} : 0;
+          count += !(scene.answer(rule, *run, patience, before) == scene.answer(rule, alone, kEndless, 0));
+        }
   }
   return count;
 }

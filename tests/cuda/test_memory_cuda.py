@@ -28,7 +28,19 @@ def test_select_click(cuda, rule, launch, monkeypatch):
     if launch == 1 and torch.cuda.get_device_capability()[0] < 9:
         pytest.skip("this device has no clusters")
     monkeypatch.setattr(importlib.import_module("activefreq.ops.select_click"), "_LAUNCH", launch)
-    prob, target, clicked = variant(*scene("noise", 2, 40, 70, 1), 1)
+    assert_same_clicks(variant(*scene("noise", 2, 40, 70, 1), 1), rule, cuda)
+
+
+@pytest.mark.parametrize("launch", [1, 2], ids=["clusters", "spread"])
+def test_select_click_where_a_sweep_takes_over(cuda, launch, monkeypatch):
+    if launch == 1 and torch.cuda.get_device_capability()[0] < 9:
+        pytest.skip("this device has no clusters")
+    monkeypatch.setattr(importlib.import_module("activefreq.ops.select_click"), "_LAUNCH", launch)
+    assert_same_clicks((*scene("checkerboard", 1, 224, 224, 1), None), {}, cuda)
+
+
+def assert_same_clicks(images, rule, cuda):
+    prob, target, clicked = images
     inputs = [None if tensor is None else tensor.to(cuda) for tensor in (prob, target, clicked)]
     selection = af.ops.select_click(*inputs, seed=3, **rule)
     for field, expected in zip(FIELDS, clicks_on_cpu(prob, target, clicked, 3, rule), strict=True):
@@ -39,6 +51,8 @@ def test_select_click(cuda, rule, launch, monkeypatch):
 @pytest.mark.parametrize("kind", ["noise", "spiral"])
 def test_label_and_squared_distance(cuda, kind, connectivity):
     mask = masks(kind, 2, 40, 70, 1)
+    far = torch.ones(1, 140, 140, dtype=torch.bool)
+    assert torch.equal(af.ops.squared_distance(far.to(cuda)).cpu(), af.ops.squared_distance(far))
     labels, counts = af.ops.label(mask.to(cuda), connectivity)
     expected = af.ops.label(mask, connectivity)
     assert torch.equal(labels.cpu(), expected[0])

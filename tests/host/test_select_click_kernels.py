@@ -13,7 +13,12 @@ from activefreq.reference.click_rule import PLACEMENTS, READINGS, STRATEGIES, Cl
 SIZES = ((1, 1), (1, 77), (70, 1), (2, 2), (7, 33), (33, 65), (40, 130))
 
 
-def on_host(kernels, prob, target, clicked, seed, rule, how, stepwise=False):
+ENDLESS = 2**31 - 1
+PATIENCE = (ENDLESS, -1, 3)
+"""How much a team probes before a sweep takes over: all there is, nothing, a little."""
+
+
+def on_host(kernels, prob, target, clicked, seed, rule, how, stepwise=False, patience=ENDLESS):
     batch = prob.shape[0]
     rule = ClickRule(**rule)
     integers = [torch.full((batch,), -7, dtype=torch.int32) for _ in range(3)]
@@ -25,13 +30,13 @@ def on_host(kernels, prob, target, clicked, seed, rule, how, stepwise=False):
         "select_click",
         *(prob, target, clicked, seeds, integers[0], integers[1], *flags, integers[2], score, *prob.shape),
         *(STRATEGIES.index(rule.strategy), READINGS.index(rule.reading), PLACEMENTS.index(rule.placement)),
-        *(rule.connectivity, rule.min_area, numbers, how, stepwise),
+        *(rule.connectivity, rule.min_area, numbers, how, stepwise, patience),
     )
     return [integers[0], integers[1], *flags, integers[2], score]
 
 
-def assert_equals_cpu(kernels, images, seed, rule, how, stepwise=False):
-    ours = on_host(kernels, *images, seed, rule, how, stepwise)
+def assert_equals_cpu(kernels, images, seed, rule, how, stepwise=False, patience=ENDLESS):
+    ours = on_host(kernels, *images, seed, rule, how, stepwise, patience)
     for field, (mine, theirs) in enumerate(zip(ours, clicks_on_cpu(*images, seed, rule), strict=True)):
         assert torch.equal(mine, theirs), (field, tuple(images[0].shape), rule, mine, theirs)
 
@@ -42,7 +47,8 @@ def test_equals_cpu_under_every_rule(host_kernels, kind):
     for index, rule in enumerate(RULES):
         for number, size in enumerate(SIZES):
             images = variant(*scene(kind, 2, *size, 100 * index + number), index + number)
-            assert_equals_cpu(kernels, images, 7 * index, rule, run())
+            for patience in PATIENCE:
+                assert_equals_cpu(kernels, images, 7 * index, rule, run(), patience=patience)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -51,7 +57,8 @@ def test_equals_cpu_on_every_group(host_kernels, kind, group):
     kernels = host_kernels("select_click")
     for number, rule in enumerate(RULES[KINDS.index(kind) % 7 :: 7]):
         images = variant(*scene(kind, 1, *SIZES[-2 - number % 2], number), number)
-        assert_equals_cpu(kernels, images, 5, rule, run(**group, seed=number), stepwise=number % 2)
+        how = run(**group, seed=number)
+        assert_equals_cpu(kernels, images, 5, rule, how, stepwise=number % 2, patience=PATIENCE[number % 3])
 
 
 @pytest.mark.parametrize("kind", ["smooth", "noise", "blob", "dense", "spiral", "full"])
@@ -59,7 +66,8 @@ def test_equals_cpu_on_larger_images(host_kernels, kind):
     kernels = host_kernels("select_click")
     for number, rule in enumerate(RULES[::4]):
         images = variant(*scene(kind, 1, 230, 333, number), number)
-        assert_equals_cpu(kernels, images, 5, rule, run())
+        for patience in PATIENCE:
+            assert_equals_cpu(kernels, images, 5, rule, run(), patience=patience)
 
 
 def test_spans_of_1024_pixels_meet(host_kernels):
@@ -93,12 +101,14 @@ def test_no_race_among_threads(host_kernels):
 
 
 @pytest.mark.parametrize("group", GROUPS[1:3], ids=str)
-@pytest.mark.parametrize("skipped", range(9))
+@pytest.mark.parametrize("skipped", range(10))
 def test_a_missing_sync_is_noticed(host_kernels, group, skipped):
-    assert host_kernels("select_click").differs(run(**group, skipped=skipped))
+    """In some order of the ranks: where the last ones meet, half of the orders are right by chance."""
+    kernels = host_kernels("select_click")
+    assert any(kernels.differs(run(**group, skipped=skipped, seed=seed)) for seed in range(12))
 
 
-@pytest.mark.parametrize("skipped", [0, 2, 3, 4, 5, 6, 7, 8])
+@pytest.mark.parametrize("skipped", [0, 2, 3, 4, 5, 6, 7, 8, 9])
 def test_threads_without_a_sync_race(host_kernels, skipped):
     """Without sync 1 (join, number) every access is atomic: no data race, only the wrong answers that fibers show."""
     assert "exit status" in host_kernels("select_click").races(ranks=3, skipped=skipped)

@@ -150,8 +150,8 @@ def test_threads_do_not_change_a_bit(shape, restore_threads, instruction_set):
     "shape", [(6, 32, 112, 112), (9, 64, 56, 56), (6, 36, 97, 96), (5, 64, 7, 7), (3, 32, 6, 8)], ids=str
 )
 def test_neither_threads_nor_the_batch_change_a_sample(shape, restore_threads, instruction_set):
-    """Outputs larger than the cache go past it, or are zeroed ahead of their values: by the thread that writes these, and
-    within the samples of its task. The few planes of one small sample share the lanes with a second row.
+    """Outputs larger than the cache go past it, or are zeroed ahead of their values: by the thread that writes these,
+    and within the samples of its task. The few planes of one small sample share the lanes with a second row.
     """
     x, weights, g = random_case(shape)
     inputs = record(x, *weights)
