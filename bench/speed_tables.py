@@ -157,10 +157,11 @@ def threads() -> str:
             f"{1e6 * row['one']['median']:.1f}",
             f"{1e6 * row['several']['median']:.1f}",
             spread(row["gain"]),
+            f"{row['machine']['median']:.2f}",
         ]
         for row in record["rows"]
     ]
-    header = ["freq_mix, shape of x", "1 thread, µs", f"{count} threads, µs", "gain (quartiles)"]
+    header = ["freq_mix, shape of x", "1 thread, µs", f"{count} threads, µs", "gain (quartiles)", "machine"]
     return markdown(header, rows) + footnote(record)
 
 
