@@ -2,8 +2,8 @@
 // depth-wise convolution; a filter without a weight copies its planes. Backward, a second launch sums what the slices
 // left.
 #pragma once
+#include "core/cluster_filter_kernels.h"
 #include "core/depthwise_kernels.h"
-#include "core/tiled_filter_kernels.h"
 
 namespace activefreq {
 
@@ -97,6 +97,26 @@ AF_DEVICE AF_INLINE void fixed_mix_block(Group& group, const MixBlocks& m, int64
   mix_block(group, m, block, memory, [&](int role, int64_t which) {
     if (role == 0)
       filter_block(group, m.filter[0], typename Layer::Plane(), m.tensors, which, memory);
+    else
+      filter_block(group, m.filter[role], typename Layer::Channel(), m.tensors, which, memory);
+  });
+}
+
+// The same layer where the (H, W) planes of a small batch get a cluster each, and the other tiles are narrow.
+template <int kQuarter, int kSide>
+struct SmallBatchLayer {
+  static constexpr int kBlocks = kSide >= 112 ? 8 : 4;  // of a cluster: 14 lines for each
+  static constexpr int kChannelLog2Pairs = 1;
+  static constexpr int kThreads = kSide >= 112 ? 256 : 128;
+  using Channel = FixedTile<kQuarter, kSide, kChannelLog2Pairs, true>;
+};
+template <int kQuarter, int kSide, class Group>
+AF_DEVICE AF_INLINE void small_batch_block(Group& group, const MixBlocks& m, int64_t block, Point* memory) {
+  using Layer = SmallBatchLayer<kQuarter, kSide>;
+  if (block >= m.end[kConvolution]) return;  // fills the last cluster
+  mix_block(group, m, block, memory, [&](int role, int64_t which) {
+    if (role == 0)  // the first blocks: clusters and tiles begin together
+      cluster_filter<kSide, Layer::kBlocks>(group, m.filter[0], m.tensors, which / Layer::kBlocks, memory);
     else
       filter_block(group, m.filter[role], typename Layer::Channel(), m.tensors, which, memory);
   });

@@ -157,10 +157,17 @@ inline bool plan_filter(TiledFilter& p, const FilterAxes& axes, int64_t origin, 
   LAYER(8, 56) LAYER(16, 28) LAYER(32, 14) LAYER(64, 7) LAYER(8, 112) LAYER(16, 56) LAYER(32, 28) LAYER(64, 14)
 #endif
 
+// Of these, those whose (H, W) planes are worth a cluster each where the batch is small.
+#ifndef AF_SMALL_BATCH_LAYERS
+#define AF_SMALL_BATCH_LAYERS(LAYER) LAYER(8, 56) LAYER(16, 56) LAYER(8, 112)
+#endif
+
 struct MixPlan {
   MixBlocks blocks;
   bool fused[kFilters];           // false: absent, or a matter for cuFFT
   int fixed_quarter, fixed_side;  // the kernel that knows this shape; 0: the general one
+  int cluster_blocks;             // of a cluster, by the kernel for a small batch of that shape; 0: no clusters
+  int64_t cluster_bytes;          // of shared memory, for its tile
   int threads;
   int64_t shared_bytes, sum_shared_bytes;
 };
@@ -181,9 +188,11 @@ inline void count_blocks(MixPlan& plan, const bool* present, const Machine& mach
   int64_t end = 0, sum_end = 0;
   for (int i = 0; i < kFilters; ++i) {
     if (plan.fused[i]) {
-      end += filter_blocks(m.filter[i]);
+      const bool clusters = i == 0 && plan.cluster_blocks;
+      end += filter_blocks(m.filter[i]) * (clusters ? plan.cluster_blocks : 1);
       sum_end += sum_blocks_of(gradient_outputs(m.filter[i]), std::min(sum_threads, 32));
-      plan.shared_bytes = std::max(plan.shared_bytes, shared_bytes(m.filter[i], machine, backward));
+      plan.shared_bytes =
+          std::max(plan.shared_bytes, clusters ? plan.cluster_bytes : shared_bytes(m.filter[i], machine, backward));
     } else if (convolution && !present[i]) {
       end += m.convolution.batch * ((m.quarter_points + kCopyPoints - 1) / kCopyPoints);
     }
@@ -219,16 +228,32 @@ inline MixPlan plan_freq_mix(const FreqMixShape& s, Element element, bool backwa
     return all;
   };
   int kernel_threads = kGeneralThreads;
-#define AF_LAYER(Q, N)                                                                       \
-  if (allow_fixed && path != Path::cufft && quarter == Q && s.height == N && s.width == N) { \
-    using Layer = FixedLayer<Q, N>;                                                          \
-    const FixedLayout plane = {Layer::kPlaneLog2Pairs, false};                               \
-    const FixedLayout channel = {Layer::kChannelLog2Pairs, true};                            \
-    if (plan_filters(&plane, &channel)) {                                                    \
-      plan.fixed_quarter = Q;                                                                \
-      plan.fixed_side = N;                                                                   \
-      kernel_threads = Layer::kThreads;                                                      \
-    }                                                                                        \
+  const bool may_know = allow_fixed && path != Path::cufft;
+#define AF_LAYER(Q, N)                                                                        \
+  if (may_know && !backward && present[0] && quarter == Q && s.height == N && s.width == N && \
+      Q * ((s.batch + 1) / 2) * SmallBatchLayer<Q, N>::kBlocks <= machine.processors) {       \
+    using Layer = SmallBatchLayer<Q, N>;                                                      \
+    const FixedLayout plane = {0, false}, channel = {Layer::kChannelLog2Pairs, true};         \
+    if (plan_filters(&plane, &channel)) {                                                     \
+      plan.fixed_quarter = Q;                                                                 \
+      plan.fixed_side = N;                                                                    \
+      plan.cluster_blocks = Layer::kBlocks;                                                   \
+      plan.cluster_bytes = ClusterTile<N, Layer::kBlocks>::kBytes;                            \
+      kernel_threads = Layer::kThreads;                                                       \
+    }                                                                                         \
+  }
+  AF_SMALL_BATCH_LAYERS(AF_LAYER)
+#undef AF_LAYER
+#define AF_LAYER(Q, N)                                                                 \
+  if (may_know && !plan.fixed_side && quarter == Q && s.height == N && s.width == N) { \
+    using Layer = FixedLayer<Q, N>;                                                    \
+    const FixedLayout plane = {Layer::kPlaneLog2Pairs, false};                         \
+    const FixedLayout channel = {Layer::kChannelLog2Pairs, true};                      \
+    if (plan_filters(&plane, &channel)) {                                              \
+      plan.fixed_quarter = Q;                                                          \
+      plan.fixed_side = N;                                                             \
+      kernel_threads = Layer::kThreads;                                                \
+    }                                                                                  \
   }
   AF_FIXED_LAYERS(AF_LAYER)
 #undef AF_LAYER

@@ -20,6 +20,42 @@ enum class Spectral {
   combine,  // X becomes conj(X) G, and G goes times conj(H)
 };
 
+// One butterfly of a stage, with its turns: read(first, x) brings its points, write(first, x) takes them.
+template <int R, bool kInverse, class StageType, class Read, class Write>
+AF_DEVICE AF_INLINE void butterflies(StageType stage, int unit, const Point* root, Read read, Write write) {
+  const int block = span_quotient(stage, unit), m = unit - block * stage.span, first = block * stage.span * R + m;
+  const int turn = m * stage.step;
+  Number x[R];
+  read(first, x);
+  if (kInverse) {
+    if (stage.span > 1) {
+      AF_UNROLL
+      for (int r = 1; r < R; ++r) x[r] = x[r] * conjugate(load(root + r * turn));
+    }
+    AF_UNROLL
+    for (int r = 0; r < R; ++r) x[r] = swapped(x[r]);
+  }
+  butterfly<float, R>(x);
+  if (kInverse) {
+    AF_UNROLL
+    for (int r = 0; r < R; ++r) x[r] = swapped(x[r]);
+  } else if (stage.span > 1) {
+    AF_UNROLL
+    for (int r = 1; r < R; ++r) x[r] = x[r] * load(root + r * turn);
+  }
+  write(first, x);
+}
+template <int R>
+AF_DEVICE AF_INLINE void gather(const Point* at, int step, Number* x) {
+  AF_UNROLL
+  for (int r = 0; r < R; ++r) x[r] = load(at + r * step);
+}
+template <int R>
+AF_DEVICE AF_INLINE void scatter(const Number* x, Point* at, int step) {
+  AF_UNROLL
+  for (int r = 0; r < R; ++r) store(at + r * step, x[r]);
+}
+
 template <class Tile>
 struct TilePasses {
   const TiledFilter& p;
@@ -74,40 +110,6 @@ struct TilePasses {
             [&](int first, const Number* x) { scatter<R>(x, at + first * tile.column(), step); });
       }
     });
-  }
-  template <int R, bool kInverse, class StageType, class Read, class Write>
-  AF_DEVICE AF_INLINE void butterflies(StageType stage, int unit, const Point* root, Read read, Write write) {
-    const int block = span_quotient(stage, unit), m = unit - block * stage.span, first = block * stage.span * R + m;
-    const int turn = m * stage.step;
-    Number x[R];
-    read(first, x);
-    if (kInverse) {
-      if (stage.span > 1) {
-        AF_UNROLL
-        for (int r = 1; r < R; ++r) x[r] = x[r] * conjugate(load(root + r * turn));
-      }
-      AF_UNROLL
-      for (int r = 0; r < R; ++r) x[r] = swapped(x[r]);
-    }
-    butterfly<float, R>(x);
-    if (kInverse) {
-      AF_UNROLL
-      for (int r = 0; r < R; ++r) x[r] = swapped(x[r]);
-    } else if (stage.span > 1) {
-      AF_UNROLL
-      for (int r = 1; r < R; ++r) x[r] = x[r] * load(root + r * turn);
-    }
-    write(first, x);
-  }
-  template <int R>
-  AF_DEVICE AF_INLINE static void gather(const Point* at, int step, Number* x) {
-    AF_UNROLL
-    for (int r = 0; r < R; ++r) x[r] = load(at + r * step);
-  }
-  template <int R>
-  AF_DEVICE AF_INLINE static void scatter(const Number* x, Point* at, int step) {
-    AF_UNROLL
-    for (int r = 0; r < R; ++r) store(at + r * step, x[r]);
   }
   template <bool kInverse, class Group, class StageType>
   AF_DEVICE AF_INLINE void tile_along1(Group& group, StageType stage) {

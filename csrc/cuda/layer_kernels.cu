@@ -16,6 +16,15 @@ __global__ void __launch_bounds__(device::FixedLayer<kQuarter, kSide>::kThreads,
 #endif
 }
 
+template <int kQuarter, int kSide>
+__global__ void __launch_bounds__(device::SmallBatchLayer<kQuarter, kSide>::kThreads)
+    small_batch_kernel(const __grid_constant__ MixBlocks m) {
+#if __CUDA_ARCH__ >= 900
+  ClusterBlock<device::SmallBatchLayer<kQuarter, kSide>::kThreads> group;
+  device::small_batch_block<kQuarter, kSide>(group, m, blockIdx.x, shared_points());
+#endif
+}
+
 }  // namespace
 
 bool knows_layers(const char* operation) {
@@ -25,6 +34,11 @@ bool knows_layers(const char* operation) {
 }
 
 void launch_layer(const device::MixPlan& plan, const FilterDevice& on, const char* operation, cudaStream_t stream) {
+#define AF_LAYER(Q, N)                                                        \
+  if (plan.cluster_blocks && plan.fixed_quarter == Q && plan.fixed_side == N) \
+    return launch_blocks<small_batch_kernel<Q, N>>(plan, on, operation, stream);
+  AF_SMALL_BATCH_LAYERS(AF_LAYER)
+#undef AF_LAYER
 #define AF_LAYER(Q, N) \
   if (plan.fixed_quarter == Q && plan.fixed_side == N) launch_blocks<layer_kernel<Q, N>>(plan, on, operation, stream);
   AF_FIXED_LAYERS(AF_LAYER)

@@ -1,6 +1,7 @@
 // The kernel bodies of freq_mix on the host, for tests.
-#ifdef __SANITIZE_THREAD__  // `differences` runs these two only
+#ifdef __SANITIZE_THREAD__  // `differences` runs these only
 #define AF_FIXED_LAYERS(LAYER) LAYER(16, 28) LAYER(64, 7)
+#define AF_SMALL_BATCH_LAYERS(LAYER) LAYER(8, 56)
 #endif
 
 #include <cmath>
@@ -11,7 +12,8 @@ using namespace activefreq;
 using namespace activefreq::AF_ISA;
 
 // Forward where `grad` is null: y from x. Else y is the gradient of x, and the five weights get theirs. Returns 0 to 7,
-// one bit per filter that was fused, plus 8 where the kernel knew the shape. `path` as enum Path.
+// one bit per filter that was fused, plus 8 where the kernel knew the shape, plus 16 where it takes clusters. `path` as
+// enum Path.
 extern "C" int32_t freq_mix(const void* x, const void* grad, void* y, int64_t element, int64_t batch, int64_t channels,
                             int64_t height, int64_t width, const float* conv_weight, const float* conv_bias,
                             const Point* weight_hw, const Point* weight_hc, const Point* weight_wc,
@@ -30,7 +32,7 @@ extern "C" int32_t freq_mix(const void* x, const void* grad, void* y, int64_t el
   Carver memory(workspace.data());
   carve(plan, machine, true, memory);
   set_tensors(plan, grad ? grad : x, x, y);
-  int32_t fused = plan.fixed_side ? 8 : 0;
+  int32_t fused = (plan.fixed_side ? 8 : 0) + (plan.cluster_blocks ? 16 : 0);
   for (int i = 0; i < kFilters; ++i) {
     plan.blocks.filter[i].weight = weight[i];
     plan.blocks.filter[i].weight_gradient = gradient[i];
@@ -62,7 +64,8 @@ extern "C" int32_t differences(const Run* run) {
   struct Case {
     int64_t batch, channels, height, width, processors, fixed;
   };
-  for (const Case& s : {Case{3, 32, 18, 20, 1, 0}, Case{3, 64, 28, 28, 2, 1}, Case{2, 256, 7, 7, 1, 1}}) {
+  for (const Case& s :
+       {Case{3, 32, 18, 20, 1, 0}, Case{3, 64, 28, 28, 2, 1}, Case{2, 256, 7, 7, 1, 1}, Case{1, 32, 56, 56, 132, 1}}) {
     const int64_t quarter = s.channels / 4, points = s.batch * s.channels * s.height * s.width;
     const int64_t h = s.height / 2 + 1, w = s.width / 2 + 1;
     const int64_t sizes[] = {points,          points,         9 * quarter, quarter, 2 * quarter * s.height * w,

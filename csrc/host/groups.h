@@ -42,9 +42,10 @@ class FiberScheduler {
 
   // `at_accesses`: fibers also stop at random where they touch memory that ranks share, so that any rank may come
   // between a load and the store that follows from it.
-  FiberScheduler(int ranks, unsigned seed, int skipped, bool at_accesses)
+  FiberScheduler(int ranks, unsigned seed, int skipped, bool at_accesses, int blocks = 1)
       : fibers_(ranks),
         teams_((ranks + 31) / 32),
+        blocks_(blocks),
         values_(ranks),
         skipped_(skipped),
         at_accesses_(at_accesses),
@@ -52,6 +53,7 @@ class FiberScheduler {
     if (ranks > 32 && ranks % 32) fail("ranks have to fill their warps");
     everyone_.size = ranks;
     for (Meeting& team : teams_) team.size = std::min(ranks, 32);
+    for (Meeting& block : blocks_) block.size = ranks / blocks;
   }
 
   // Runs body(rank) for every rank. Aborts where some wait for what the others never reach.
@@ -91,6 +93,9 @@ class FiberScheduler {
   }
   void sync(int rank) {
     if (fibers_[rank].syncs++ != skipped_) wait(everyone_, kSync);
+  }
+  void sync_block(int rank) {  // of consecutive ranks; `blocks` of them are the group
+    if (fibers_[rank].syncs++ != skipped_) wait(blocks_[rank / blocks_[0].size], kSync);
   }
   uint32_t ballot(int rank, bool value) {
     return exchange(rank, value, kBallot, [](const uint32_t* values) {
@@ -167,7 +172,7 @@ class FiberScheduler {
   }
 
   std::vector<Fiber> fibers_;
-  std::vector<Meeting> teams_;
+  std::vector<Meeting> teams_, blocks_;
   std::vector<uint32_t> values_;
   Meeting everyone_;
   int skipped_, now_ = 0, steps_ = 0;

@@ -26,7 +26,9 @@ def tolerance(shape):
 
 @pytest.mark.parametrize("path", ["auto", "cufft"])
 @pytest.mark.parametrize(
-    "shape", [*((b, *s) for s in LAYERS for b in (1, 3, 32)), (2, 32, 112, 112), *GENERAL, *LARGE], ids=str
+    "shape",
+    [*((b, *s) for s in LAYERS for b in (1, 3, 32)), (2, 32, 112, 112), (9, 32, 112, 112), *GENERAL, *LARGE],
+    ids=str,
 )
 def test_equals_reference(cuda, shape, path):
     x, weights, grad = random_mix(shape)
@@ -42,7 +44,7 @@ def test_equals_reference(cuda, shape, path):
 
 @pytest.mark.parametrize("path", ["fused", "cufft"])
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-@pytest.mark.parametrize("shape", [(3, 64, 28, 28), (2, 24, 21, 10), (1, 256, 7, 7)], ids=str)
+@pytest.mark.parametrize("shape", [(3, 64, 28, 28), (2, 24, 21, 10), (1, 256, 7, 7), (1, 32, 56, 56)], ids=str)
 def test_half_precision_is_one_rounding(cuda, shape, dtype, path):
     x, weights, grad = random_mix(shape)
     x, grad = on(cuda, dtype, x, grad)
@@ -94,7 +96,7 @@ def test_input_layouts_and_empty_batch(cuda):
 
 
 @pytest.mark.parametrize("path", ["fused", "cufft"])
-@pytest.mark.parametrize("shape", [(1, 64, 28, 28), (3, 20, 12, 10)], ids=str)
+@pytest.mark.parametrize("shape", [(1, 64, 28, 28), (1, 32, 56, 56), (3, 20, 12, 10)], ids=str)
 def test_a_graph_replays_what_eager_computes(cuda, shape, path):
     x, weights, grad = random_mix(shape)
     x, grad, *weights = on(cuda, torch.float32, x, grad, *weights)

@@ -8,9 +8,10 @@ from tolerances import relative_error, transform_tolerance
 
 import activefreq as af
 
-FUSED, FIXED = 7, 8
+FUSED, FIXED, CLUSTERS = 7, 8, 16
 PATHS = {"auto": 0, "fused": 1, "cufft": 2}
 H200 = {"processors": 132, "shared_bytes": 227 << 10}
+FEW = {**H200, "processors": 4}  # too few for clusters
 
 
 def on_host(kernels, x, weights, how, grad=None, machine=H200, fixed=True, path="auto"):
@@ -35,7 +36,7 @@ def on_host(kernels, x, weights, how, grad=None, machine=H200, fixed=True, path=
     return fused, [out] if grad is None else [out, *grads]
 
 
-def check(kernels, shape, how, dtype=torch.float32, fused=FUSED, absent=(), **options):
+def check(kernels, shape, how, dtype=torch.float32, fused=FUSED, absent=(), clusters=0, **options):
     x, weights, grad = random_mix(shape)
     x, grad = x.to(dtype), grad.to(dtype)
     weights = [None if i in absent else w for i, w in enumerate(weights)]
@@ -44,7 +45,7 @@ def check(kernels, shape, how, dtype=torch.float32, fused=FUSED, absent=(), **op
     present = [t for t in doubles if t is not None]
     oracles = [expected, *torch.autograd.grad(expected, present, grad.double())]
     done, forward = on_host(kernels, x, weights, how, **options)
-    assert done == fused
+    assert done == fused + clusters
     done, backward = on_host(kernels, x, weights, how, grad, **options)
     assert done == fused
     batch, channels, height, width = shape
@@ -58,7 +59,7 @@ def check(kernels, shape, how, dtype=torch.float32, fused=FUSED, absent=(), **op
 
 @pytest.mark.parametrize("layer", LAYERS, ids=str)
 def test_layers_of_the_network(host_kernels, layer):
-    check(host_kernels("freq_mix"), (3, *layer), run(), fused=FUSED + FIXED)
+    check(host_kernels("freq_mix"), (3, *layer), run(), fused=FUSED + FIXED, machine=FEW)
 
 
 @pytest.mark.parametrize("shape", [(3, 64, 28, 28), (2, 256, 7, 7)], ids=str)
@@ -73,7 +74,27 @@ def test_any_size_of_small_factors(host_kernels, shape):
 
 def test_planes_of_448_pixels(host_kernels):
     """The largest layer: its planes fill half a processor's memory, and backward their products stay outside."""
-    check(host_kernels("freq_mix"), (1, 32, 112, 112), run(), fused=FUSED + FIXED)
+    check(host_kernels("freq_mix"), (1, 32, 112, 112), run(), fused=FUSED + FIXED, machine=FEW)
+
+
+@pytest.mark.parametrize("shape", [(1, 32, 56, 56), (3, 32, 56, 56), (2, 64, 56, 56), (1, 32, 112, 112)], ids=str)
+def test_planes_of_small_batches_take_clusters(host_kernels, shape):
+    kernels = host_kernels("freq_mix")
+    check(kernels, shape, run(), fused=FUSED + FIXED, clusters=CLUSTERS)
+    x, weights, _ = random_mix(shape)
+    alone = on_host(kernels, x, weights, run())[1][0]
+    for group in GROUPS[1:]:
+        assert torch.equal(on_host(kernels, x, weights, run(**group, seed=1))[1][0], alone), group
+    for dtype in (torch.bfloat16, torch.float16):
+        halved = x.to(dtype)
+        single = on_host(kernels, halved.float(), weights, run())[1][0]
+        assert torch.equal(on_host(kernels, halved, weights, run())[1][0], single.to(dtype))
+    for missing in ((2,), (3, 4)):  # no (H, W) filter, no clusters
+        left = [None if i in missing else w for i, w in enumerate(weights)]
+        done, (y,) = on_host(kernels, x, left, run())
+        assert bool(done & CLUSTERS) == (2 not in missing)
+        expected = af.reference.freq_mix(x.double(), *(None if w is None else w.double() for w in left))
+        assert relative_error(y, expected) <= transform_tolerance(torch.float32, shape[2] * shape[3])
 
 
 @pytest.mark.parametrize("group", GROUPS, ids=str)
