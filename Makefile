@@ -81,7 +81,7 @@ gpu:  ## build for this machine's GPU, test, measure, check memory: under eight 
 # Compiled and linked, which is not run. The kernels that decide the speed have to do without spilled registers; two of
 # the layers' may spill some ten of them (28 points in the registers of one thread) to leave room for a third block.
 CUDA_ARCHITECTURES ?= 75-real;80-real;90-real;100-real;120
-HOT_KERNELS = by_cluster spread rows columns envelopes small_batch_kernel layer_kernel=160
+HOT_KERNELS = by_cluster spread rows columns envelopes small_batch_kernel layer_kernel=180
 cuda-all: $(VENV)/installed-test  ## compile the CUDA module for every architecture, look for spills
 	$(BIN)/python -m pip install --quiet cmake ninja pybind11
 	$(BIN)/cmake -S . -B build/cuda-all -G Ninja -DACTIVEFREQ_CUDA=ON '-DCMAKE_CUDA_ARCHITECTURES=$(CUDA_ARCHITECTURES)' \

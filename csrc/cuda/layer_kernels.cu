@@ -17,7 +17,7 @@ __global__ void __launch_bounds__(device::FixedLayer<kQuarter, kSide>::kThreads,
 }
 
 template <int kQuarter, int kSide>
-__global__ void __launch_bounds__(device::SmallBatchLayer<kQuarter, kSide>::kThreads)
+__global__ void __launch_bounds__(device::SmallBatchLayer<kQuarter, kSide>::kThreads, 1)
     small_batch_kernel(const __grid_constant__ MixBlocks m) {
 #if __CUDA_ARCH__ >= 900
   ClusterBlock<device::SmallBatchLayer<kQuarter, kSide>::kThreads> group;

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,9 @@ def test_the_package_that_has_an_extension_is_used(tmp_path, built):
         "checkout/bench/__init__.py": INIT.read_text(),
         "checkout/bench/where.py": "import activefreq, bench\nprint(activefreq.PLACE)",
         "checkout/activefreq/__init__.py": "PLACE = 'checkout'",
+        "checkout/activefreq/_cpu.pyi": "",
         "site/activefreq/__init__.py": "PLACE = 'installed'",
-        **({"checkout/activefreq/_cpu.so": ""} if built else {}),
+        **({f"checkout/activefreq/_cpu{EXTENSION_SUFFIXES[0]}": ""} if built else {}),
     }
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
