@@ -3,12 +3,12 @@
 //
 // Along axis 1 a block has kPart columns of the plane, along axis 2 as many rows, in two parts of its shared memory.
 // The last pass along one axis writes into the parts of whichever blocks have the lines of the other, so the cluster
-// meets three times: when all blocks run (before anybody writes to another's memory), and after each of the two
-// exchanges. What lies between is a block's own business. A plane of 56 x 56 takes seven passes of one butterfly per
-// thread.
+// meets after each of these two exchanges. What lies between is a block's own business. A plane of 56 x 56 takes seven
+// passes of one butterfly per thread.
 //
 // group: rank(), size(), sync() of the block; block(), its number in the cluster; sync_cluster(); of_block(p, b), where
-// block b has what this one has at p.
+// block b has what this one has at p. Nobody may write there before that block runs: begin() says so of this one, and
+// await_all(), which says nothing about memory, waits for all.
 #pragma once
 #include "core/tiled_filter_kernels.h"
 
@@ -36,12 +36,15 @@ struct ClusterPasses {
   int first_line;  // of this block, along either axis
 
   // One stage on the block's lines. read(line, first, x) and write(line, first, x): points first, first + span ..
-  template <bool kInverse, class StageType, class Read, class Write>
+  // Neighbouring ranks take neighbouring lines, or with kAlong neighbouring butterflies of a line: what is written to
+  // other blocks then lies side by side.
+  template <bool kInverse, bool kAlong, class StageType, class Read, class Write>
   AF_DEVICE AF_INLINE void pass(StageType stage, Read read, Write write) {
-    constexpr int R = StageType::radix;
+    constexpr int R = StageType::radix, kUnits = N / R;
     AF_ROLLED
-    for (int item = static_cast<int>(group.rank()); item < N / R * kPart; item += static_cast<int>(group.size())) {
-      const int unit = item / kPart, line = item - unit * kPart;
+    for (int item = static_cast<int>(group.rank()); item < kUnits * kPart; item += static_cast<int>(group.size())) {
+      const int major = item / (kAlong ? kUnits : kPart), minor = item - major * (kAlong ? kUnits : kPart);
+      const int unit = kAlong ? minor : major, line = kAlong ? major : minor;
       butterflies<R, kInverse>(
           stage, unit, roots, [&](int first, Number* x) { read(line, first, x); },
           [&](int first, const Number* x) { write(line, first, x); });
@@ -51,7 +54,7 @@ struct ClusterPasses {
   AF_DEVICE AF_INLINE Point* row_point(int line, int i2) { return rows + (line * kRowPitch + i2); }
 
   AF_DEVICE AF_INLINE void forward(Element element, const void* x, int64_t start, int64_t planes) {
-    pass<false>(
+    pass<false, false>(
         First(),
         [&](int line, int first, Number* z) {
           read_pair<First::radix>(element, x, start + (first * p.stride1 + (first_line + line) * p.stride2),
@@ -60,8 +63,9 @@ struct ClusterPasses {
         [&](int line, int first, const Number* z) {
           scatter<First::radix>(z, column_point(first, line), First::span * kPitch);
         });
-    group.sync_cluster();
-    pass<false>(
+    group.sync();
+    group.await_all();
+    pass<false, false>(
         Last(), [&](int line, int first, Number* z) { gather<Last::radix>(column_point(first, line), kPitch, z); },
         [&](int line, int first, const Number* z) {
           AF_UNROLL
@@ -71,7 +75,7 @@ struct ClusterPasses {
           }
         });
     group.sync_cluster();
-    pass<false>(
+    pass<false, false>(
         First(), [&](int line, int first, Number* z) { gather<First::radix>(row_point(line, first), First::span, z); },
         [&](int line, int first, const Number* z) { scatter<First::radix>(z, row_point(line, first), First::span); });
     group.sync();
@@ -102,7 +106,7 @@ struct ClusterPasses {
   }
 
   AF_DEVICE AF_INLINE void inverse(Element element, void* y, int64_t start, int64_t planes) {
-    pass<true>(
+    pass<true, true>(
         First(), [&](int line, int first, Number* z) { gather<First::radix>(row_point(line, first), First::span, z); },
         [&](int line, int first, const Number* z) {
           AF_UNROLL
@@ -112,11 +116,11 @@ struct ClusterPasses {
           }
         });
     group.sync_cluster();
-    pass<true>(
+    pass<true, false>(
         Last(), [&](int line, int first, Number* z) { gather<Last::radix>(column_point(first, line), kPitch, z); },
         [&](int line, int first, const Number* z) { scatter<Last::radix>(z, column_point(first, line), kPitch); });
     group.sync();
-    pass<true>(
+    pass<true, false>(
         First(),
         [&](int line, int first, Number* z) {
           gather<First::radix>(column_point(first, line), First::span * kPitch, z);
@@ -137,6 +141,7 @@ AF_DEVICE AF_INLINE void cluster_filter(Group& group, const TiledFilter& p, cons
   const int64_t plane = 2 * (i - repeat * p.tiles), planes = p.planes - plane;
   const PlaneOffset of_group = plane_offset(p.groups, which);
   const int64_t start = p.origin + of_group.x + plane_offset(p.repeats, repeat).x + plane * p.plane_stride;
+  group.begin();
   Point* const roots = memory + Tile::kColumns + Tile::kRows;
   for (int k = static_cast<int>(group.rank()); k < N; k += static_cast<int>(group.size()))
     store(roots + k, root_of_unity(k, N));

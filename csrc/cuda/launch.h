@@ -17,10 +17,12 @@ inline void check(cudaError_t status, const char* operation) {
 
 constexpr int kGridThreads = 256;  // of a block, where a whole grid shares the work
 
+constexpr int kColumnThreads = 64;  // where a thread takes a column: there are few, and each takes its time
+
 // grid.y = image; grid.x blocks with up to `threads` threads per image. Kernels stride over what is left.
-inline dim3 grid_rows(int64_t threads, int64_t batch) {
+inline dim3 grid_rows(int64_t threads, int64_t batch, int block_threads = kGridThreads) {
   constexpr int64_t kMostBlocks = 1 << 16, kMostImages = 65535;
-  const int64_t blocks = (threads + kGridThreads - 1) / kGridThreads;
+  const int64_t blocks = (threads + block_threads - 1) / block_threads;
   return dim3(static_cast<unsigned>(blocks < kMostBlocks ? blocks : kMostBlocks),
               static_cast<unsigned>(batch < kMostImages ? batch : kMostImages));
 }

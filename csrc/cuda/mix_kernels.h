@@ -22,6 +22,8 @@ struct ClusterBlock : ThreadBlock<kThreads> {
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
   __device__ static int block() { return static_cast<int>(cooperative_groups::this_cluster().block_rank()); }
   __device__ static void sync_cluster() { cooperative_groups::this_cluster().sync(); }
+  __device__ static void begin() { cooperative_groups::this_cluster().barrier_arrive(); }
+  __device__ static void await_all() { cooperative_groups::this_cluster().barrier_wait(); }
   __device__ static Point* of_block(Point* here, int block) {
     return cooperative_groups::this_cluster().map_shared_rank(here, static_cast<unsigned>(block));
   }

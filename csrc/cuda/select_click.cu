@@ -34,7 +34,8 @@ __global__ void __launch_bounds__(kGridThreads, 2) spread(const __grid_constant_
 
 template <ClickStep kStep>
 void launch(const ClickPlan& plan, int64_t threads, cudaStream_t stream) {
-  spread<kStep><<<grid_rows(threads, plan.call.batch), kGridThreads, 0, stream>>>(plan);
+  constexpr int block = kStep == ClickStep::sweep || kStep == ClickStep::sweep_first ? kColumnThreads : kGridThreads;
+  spread<kStep><<<grid_rows(threads, plan.call.batch, block), block, 0, stream>>>(plan);
 }
 
 void launch_spread(const ClickPlan& plan, cudaStream_t stream) {

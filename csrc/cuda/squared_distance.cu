@@ -41,7 +41,7 @@ void squared_distance(const SquaredDistance& p, void* workspace, cudaStream_t st
   char* const bytes = static_cast<char*>(workspace);
   rows<<<grid_rows(32 * p.height, p.batch), kGridThreads, 0, stream>>>(p, bytes);
   columns<<<grid_rows(p.height * p.width, p.batch), kGridThreads, 0, stream>>>(p, bytes);
-  envelopes<<<grid_rows(p.width, p.batch), kGridThreads, 0, stream>>>(p, bytes);
+  envelopes<<<grid_rows(p.width, p.batch, kColumnThreads), kColumnThreads, 0, stream>>>(p, bytes);
   check(cudaGetLastError(), "squared_distance");
 }
 

@@ -85,7 +85,9 @@ def assert_equals_cpu(function, inputs, device, tolerance):
 
 @pytest.mark.parametrize("path", ["fused", "cufft"])
 @pytest.mark.parametrize("dtype", ERRORS)
-@pytest.mark.parametrize("shape", [(1, 32, 56, 56), (1, 64, 28, 28), (1, 128, 14, 14), (2, 256, 7, 7), (2, 24, 21, 10)])
+@pytest.mark.parametrize(
+    "shape", [(2, 32, 56, 56), (3, 64, 56, 56), (1, 64, 28, 28), (1, 128, 14, 14), (2, 256, 7, 7), (2, 24, 21, 10)]
+)
 def test_freq_mix(cuda, shape, dtype, path):
     x, weights, grad = random_mix(shape)
     x, grad = x.to(dtype), grad.to(dtype)
