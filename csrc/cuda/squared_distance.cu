@@ -8,28 +8,37 @@
 namespace activefreq::cuda {
 namespace {
 
-__global__ void rows(SquaredDistance p, char* workspace) {
-  device::Warps<GridRow> group{GridRow()};
+// step(image's mask, its part of the workspace, its result, height, width) for every image of this block's.
+template <class Step>
+__device__ void for_images(const SquaredDistance& p, char* workspace, Step step) {
   const int64_t plane = p.height * p.width;
   for (int64_t image = blockIdx.y; image < p.batch; image += gridDim.y)
-    device::measure_rows(group, p.mask + image * plane, static_cast<int>(p.height), static_cast<int>(p.width),
-                         device::distance_steps(workspace, image, p.height, p.width));
+    step(p.mask + image * plane, device::distance_steps(workspace, image, p.height, p.width), p.squared + image * plane,
+         static_cast<int>(p.height), static_cast<int>(p.width));
+}
+
+__global__ void rows(SquaredDistance p, char* workspace) {
+  device::Warps<GridRow> group{GridRow()};
+  for_images(p, workspace,
+             [&](const uint8_t* mask, const device::DistanceSteps& steps, int32_t*, int height, int width) {
+               device::measure_rows(group, mask, height, width, steps);
+             });
 }
 
 __global__ void columns(SquaredDistance p, char* workspace) {
   device::Scalar<GridRow> group{GridRow()};
-  const int64_t plane = p.height * p.width;
-  for (int64_t image = blockIdx.y; image < p.batch; image += gridDim.y)
-    device::search_columns(group, device::distance_steps(workspace, image, p.height, p.width),
-                           static_cast<int>(p.height), static_cast<int>(p.width), p.squared + image * plane);
+  for_images(p, workspace,
+             [&](const uint8_t*, const device::DistanceSteps& steps, int32_t* squared, int height, int width) {
+               device::search_columns(group, steps, height, width, squared);
+             });
 }
 
 __global__ void envelopes(SquaredDistance p, char* workspace) {
   device::Scalar<GridRow> group{GridRow()};
-  const int64_t plane = p.height * p.width;
-  for (int64_t image = blockIdx.y; image < p.batch; image += gridDim.y)
-    device::envelope_columns(group, device::distance_steps(workspace, image, p.height, p.width),
-                             static_cast<int>(p.height), static_cast<int>(p.width), p.squared + image * plane);
+  for_images(p, workspace,
+             [&](const uint8_t*, const device::DistanceSteps& steps, int32_t* squared, int height, int width) {
+               device::envelope_columns(group, steps, height, width, squared);
+             });
 }
 
 }  // namespace
