@@ -76,7 +76,7 @@ int attribute(cudaDeviceAttr name) {
   return value;
 }
 
-// A cluster has a sixteenth of a large device. One launch is quicker than ten where an image is small, or where the
+// A cluster has a sixteenth of a large device. One launch is quicker than a dozen where an image is small, or where the
 // images fill the device.
 bool use_clusters(const ClickPlan& plan, Launch choice) {
   const bool has_clusters = attribute(cudaDevAttrComputeCapabilityMajor) >= 9;
