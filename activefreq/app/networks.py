@@ -58,22 +58,27 @@ def _check_names(name: str, options: dict[str, Any]) -> None:
 
 
 def _with_options(network: nn.Module, options: dict[str, Any], small: bool) -> nn.Module:
-    """A network that keeps its own shape; only click channels may be new, which begin as if they were not there."""
+    """A network that keeps its own shape.
+
+    Two things may change: stochastic depth, which has no weights, and new click channels, which begin as if they were
+    not there.
+    """
     if small:
         raise ValueError("train: --small is for a new network, and --start-from brings its own")
     config: Any = network.config
-    for name, value in options.items():
+    changed = {name: value for name, value in options.items() if getattr(config, name) != value}
+    for name, value in changed.items():
         there = getattr(config, name)
-        if there != value and not (name == "clicks" and value):
+        if name != "drop_path" and not (name == "clicks" and value):
             flag = _OWN_OPTIONS.get(name, f"--network-option {name}")
             raise ValueError(f"train: {flag} {value}, but --start-from has {there}")
-    if not options.get("clicks") or config.clicks:
+    if not changed:
         return network
     made_by: Any = type(network)
-    wider: nn.Module = made_by(dataclasses.replace(config, clicks=True))
-    weights, before = wider.state_dict(), network.state_dict()
+    other: nn.Module = made_by(dataclasses.replace(config, **changed))
+    weights, before = other.state_dict(), network.state_dict()
     homeless = sorted(set(before) - set(weights))
     if homeless:
         raise ValueError(f"train: {made_by.__name__} with clicks=true has no place for {homeless[0]} of --start-from")
-    wider.load_state_dict(weights | before)
-    return wider
+    other.load_state_dict(weights | before)
+    return other

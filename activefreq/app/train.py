@@ -117,10 +117,26 @@ def train(
             help="share of the images that are cropped around the object", show_default="0", rich_help_panel=CLICKS
         ),
     ] = None,
+    colour: Annotated[
+        float | None,
+        typer.Option(
+            help="how far hue, saturation and white balance change, for example 0.4",
+            show_default="0",
+            rich_help_panel=CLICKS,
+        ),
+    ] = None,
     click_decay: Annotated[
         float | None,
         typer.Option(
             help="how fast the number of initial clicks falls off", show_default="0.8", rich_help_panel=CLICKS
+        ),
+    ] = None,
+    acselect_clicks: Annotated[
+        float | None,
+        typer.Option(
+            help="share of the corrective clicks that AcSelect places; the others fall at random",
+            show_default="0",
+            rich_help_panel=CLICKS,
         ),
     ] = None,
     dice_weight: Annotated[
@@ -192,7 +208,9 @@ def train(
             stage=stage,
             crop=crop,
             zoom=zoom,
+            colour=colour,
             click_decay=click_decay,
+            acselect_clicks=acselect_clicks,
             dice_weight=dice_weight,
             correct_weight=correct_weight,
             seed=seed,

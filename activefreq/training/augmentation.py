@@ -1,4 +1,7 @@
-"""The paper's augmentation (section 4.1): scale, flip, rotation, brightness, crop; one call for a whole batch."""
+"""The paper's augmentation (section 4.1): scale, flip, rotation, brightness, crop; one call for a whole batch.
+
+Past the paper: windows around the object (`zoom`) and other colours (`colour`).
+"""
 
 from __future__ import annotations
 
@@ -20,6 +23,7 @@ def augment(
     rotation: float = math.pi,
     brightness: float = 0.2,
     zoom: float = 0.0,
+    colour: float = 0.0,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Random similarity transform, mirror and brightness for each image of a batch.
 
@@ -35,6 +39,8 @@ def augment(
         brightness: brightness and contrast change by at most this fraction.
         zoom: share of the images whose window is not drawn anywhere, but around the object: 1.1 to 2 times its
             bounding box, shifted by up to a tenth. The network then knows what a crop looks like.
+        colour: saturation changes by at most this fraction, hue by half as many radians, each channel by half this
+            fraction (another white balance).
 
     Returns:
         Images in [0, 1] and masks of the same shapes, on the device of `images`.
@@ -71,10 +77,28 @@ def augment(
     moved_masks = torch.where(ignored > 0.5, -1, (object_share > 0.5).to(torch.int8)).to(torch.int8)
 
     moved = resample(images, "bilinear")
+    if colour:
+        moved = _recoloured(moved, chance, colour)
     gain = uniform(1 - brightness, 1 + brightness).view(-1, 1, 1, 1)
     offset = uniform(-brightness, brightness).view(-1, 1, 1, 1) / 2
     mean = moved.mean((1, 2, 3), keepdim=True)
     return ((moved - mean) * gain + mean + offset).clamp(0, 1), moved_masks
+
+
+def _recoloured(images: torch.Tensor, chance: Chance, colour: float) -> torch.Tensor:
+    """Images with another hue, saturation and white balance: x -> diag(g) (s R + (1 - s) J) x for a pixel (r, g, b).
+
+    J = 1 1ᵀ / 3 takes a colour to its grey, R turns colours about the grey axis by a (Rodrigues' formula with axis
+    1 / sqrt 3), so grey stays grey for every saturation s and hue a; g are the gains of the channels.
+    """
+    saturation = chance.uniform(1 - colour, 1 + colour, 1, 1)
+    hue = chance.uniform(-colour / 2, colour / 2, 1, 1)
+    gain = chance.uniform(1 - colour / 2, 1 + colour / 2, 3, 1)
+    grey = images.new_full((3, 3), 1 / 3)
+    cross = images.new_tensor([[0, -1, 1], [1, 0, -1], [-1, 1, 0]]) / math.sqrt(3)
+    turn = hue.cos() * torch.eye(3, device=images.device) + hue.sin() * cross + (1 - hue.cos()) * grey
+    matrix = gain * (saturation * turn + (1 - saturation) * grey)
+    return (matrix @ images.flatten(2)).view_as(images)
 
 
 def _object_box(masks: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

@@ -85,13 +85,16 @@ def initial_clicks(target: torch.Tensor, chance: Chance, most: int = 24, decay: 
     return torch.cat(clicks, dim=1)
 
 
-def corrective_clicks(probability: torch.Tensor, target: torch.Tensor, chance: Chance) -> torch.Tensor:
-    """One click per image on the larger error: a random pixel of {distance > max / 2}.
+def corrective_clicks(
+    probability: torch.Tensor, target: torch.Tensor, chance: Chance, acselect: float = 0.0
+) -> torch.Tensor:
+    """One click per image on the larger error: a random pixel of {distance > max / 2}, or AcSelect's click.
 
     Args:
         probability: (B, H, W).
         target: (B, H, W) of 1, 0, -1.
         chance: of these images, on their device.
+        acselect: probability with which an image gets the click of `ops.select_click(strategy="acselect")` instead.
 
     Returns:
         (B, 1, 3) int64; padding where nothing is wrong.
@@ -104,4 +107,10 @@ def corrective_clicks(probability: torch.Tensor, target: torch.Tensor, chance: C
     depth = torch.where(positive.view(-1, 1, 1), missed, extra)
     candidates = (depth > 0) & (4 * depth > torch.maximum(depth_missed, depth_extra).view(-1, 1, 1))
     share = chance.uniform(0, 1, 1)
-    return _draw(candidates, positive.long(), torch.ones_like(share, dtype=torch.bool), share)
+    clicks = _draw(candidates, positive.long(), torch.ones_like(share, dtype=torch.bool), share)
+    if not acselect:
+        return clicks
+    chosen = ops.select_click(probability, target, strategy="acselect")
+    placed = torch.stack([chosen.y, chosen.x, chosen.positive.int()], dim=-1).long()
+    placed = torch.where(chosen.valid.unsqueeze(-1), placed, -1)
+    return torch.where(chance.uniform(0, 1, 1, 1) < acselect, placed.unsqueeze(1), clicks)

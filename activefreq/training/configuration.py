@@ -109,12 +109,16 @@ class TrainingConfig(Settings):
     others resize to that, and cut focus crops from these pixels."""
     zoom: float = 0.0
     """Share of the images that are cropped around the object, as the predictor's target crop does."""
+    colour: float = 0.0
+    """How far hue, saturation and white balance of the images change, see `augment`; 0 leaves them."""
     most_clicks: int = 24
     """Most initial clicks of either label."""
     click_decay: float = 0.8
     """Each further initial click is this much less likely (FocalClick: 0.8); small values mean few clicks."""
     iterations: int = 3
     """At most this many passes without gradient, each followed by a corrective click; drawn anew for each batch."""
+    acselect_clicks: float = 0.0
+    """Share of the corrective clicks that AcSelect places, as in the evaluation; the others fall at random."""
     dice_weight: float = 1.0
     """Weight of the Dice loss beside the normalised focal loss."""
     correct_weight: float = 1.0
@@ -126,6 +130,6 @@ class TrainingConfig(Settings):
             raise ValueError(f"train: click_decay must lie in (0, 1], got {self.click_decay}")
         if self.stage not in ("coarse", "refine", "both"):
             raise ValueError(f"train: stage must be coarse, refine or both, got {self.stage!r}")
-        for name in ("correct_weight", "zoom"):
+        for name in ("correct_weight", "zoom", "colour", "acselect_clicks"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"train: {name} must lie in [0, 1], got {getattr(self, name)}")

@@ -86,7 +86,8 @@ def train(
     def loss(pick: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         mine = pick[rows]
         chance = Chance(generator, config.batch_size, rows, device)
-        batch = augment(images[mine].to(device).float() / 255, masks[mine].to(device), chance, zoom=config.zoom)
+        pixels = images[mine].to(device).float() / 255
+        batch = augment(pixels, masks[mine].to(device), chance, zoom=config.zoom, colour=config.colour)
         value: torch.Tensor = shared(*batch, chance)
         return value
 

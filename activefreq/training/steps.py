@@ -47,7 +47,8 @@ class CoarseStep(nn.Module):
         for _ in range(chance.integer(0, self.config.iterations)):
             with torch.no_grad():
                 previous = self._logits(images, clicks, previous).sigmoid()
-            clicks = torch.cat([clicks, corrective_clicks(previous, masks, chance)], dim=1)
+            corrective = corrective_clicks(previous, masks, chance, self.config.acselect_clicks)
+            clicks = torch.cat([clicks, corrective], dim=1)
         return clicks, previous
 
     def _logits(self, images: torch.Tensor, clicks: torch.Tensor, previous: torch.Tensor) -> torch.Tensor:

@@ -84,6 +84,11 @@ def test_start_from_keeps_its_own_shape(tmp_path, capsys):
     assert run([*again, "--input-size", "64"]) == 2
     assert "train: --input-size 64, but --start-from has 32" in capsys.readouterr().err
     assert not (tmp_path / "b").exists()
+    assert run([*again, "--network-option", "drop_path=0.3", "--colour", "0.4", "--acselect-clicks", "0.5"]) == 0
+    before, after = load(tmp_path / "a").network, load(tmp_path / "b").network
+    assert (before.config.drop_path, after.config.drop_path) == (0.1, 0.3)  # it has no weights, so it may change
+    settings = load(tmp_path / "b").history["training"]
+    assert (settings["colour"], settings["acselect_clicks"]) == (0.4, 0.5)
 
 
 def test_device_that_is_not_there(tmp_path, capsys):

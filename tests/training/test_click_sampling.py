@@ -1,5 +1,6 @@
 import torch
 
+from activefreq import ops
 from activefreq.training.chance import Chance
 from activefreq.training.click_sampling import corrective_clicks, initial_clicks
 
@@ -48,3 +49,22 @@ def test_corrective_click_goes_to_the_larger_error():
     assert label == 0
     assert target[0, y, x] == 0
     assert corrective_clicks((target == 1).float(), target, chance)[0, 0].tolist() == [-1, -1, -1]
+
+
+def test_acselect_places_its_share_of_the_corrective_clicks():
+    target = disc(41, 12).repeat(64, 1, 1)
+    probability = torch.rand(64, 41, 41, generator=torch.Generator().manual_seed(0))
+    probability[-1] = target[-1]  # nothing is wrong there
+
+    def clicks(share):
+        return corrective_clicks(probability, target, Chance(torch.Generator().manual_seed(1), 64), share)[:, 0]
+
+    chosen = ops.select_click(probability, target, strategy="acselect")
+    placed = torch.stack([chosen.y, chosen.x, chosen.positive], dim=-1)
+    always, never, half = clicks(1.0), clicks(0.0), clicks(0.5)
+    assert torch.equal(always[:-1], placed[:-1].long())
+    assert (always[-1] == -1).all()
+    as_chosen, as_drawn = (half == always).all(1), (half == never).all(1)
+    assert (as_chosen | as_drawn).all()
+    assert 16 < as_chosen[:-1].sum() < 48
+    assert not torch.equal(always, never)

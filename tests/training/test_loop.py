@@ -73,7 +73,7 @@ def test_resumed_run_equals_an_unbroken_one(autocast, samples, tmp_path):
 
 
 def test_the_average_is_kept_and_resumed(samples, tmp_path):
-    config = replace(CONFIG, average=0.9, zoom=0.5)
+    config = replace(CONFIG, average=0.9, zoom=0.5, colour=0.4, acselect_clicks=0.5)
     path = train(network(), samples, tmp_path / "whole", config)
     with pytest.raises(StopError):
         train(network(), samples, tmp_path / "broken", config, progress=stop_in_epoch(1))
@@ -174,6 +174,10 @@ def test_errors_teach(samples, tmp_path):
         replace(CONFIG, click_decay=-1)
     with pytest.raises(ValueError, match=r"train: zoom must lie in \[0, 1\], got 2"):
         replace(CONFIG, zoom=2)
+    with pytest.raises(ValueError, match=r"train: colour must lie in \[0, 1\], got 1.5"):
+        replace(CONFIG, colour=1.5)
+    with pytest.raises(ValueError, match=r"train: acselect_clicks must lie in \[0, 1\], got -1"):
+        replace(CONFIG, acselect_clicks=-1)
     with pytest.raises(ValueError, match=r"train: average must lie in \[0, 1\), got 1"):
         replace(CONFIG, average=1)
     with pytest.raises(ValueError, match="train: crop must be at least 32, got 16"):
