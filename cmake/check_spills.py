@@ -1,9 +1,8 @@
 """Reads ptxas' report (-Xptxas=-v) in a build's output, prints registers and spills, fails where hot kernels spill.
 
-    cmake --build build/cuda-all | tee report.txt; python cmake/check_spills.py report.txt KERNEL[=BYTES]...
+    cmake --build build/cuda-all | tee report.txt; python cmake/check_spills.py report.txt
 
-A KERNEL is the name of a __global__ function; every instance of it, on every architecture, has to do without spills, or
-with at most BYTES stored and loaded where a few are worth the registers that they free for another block.
+Every instance of a kernel, on every architecture, is held to the limit of its name in `MAY_SPILL`.
 """
 
 from __future__ import annotations
@@ -12,6 +11,18 @@ import re
 import sys
 from pathlib import Path
 from typing import NamedTuple
+
+MAY_SPILL = {
+    "by_cluster": 0,
+    "spread": 0,
+    "rows": 0,
+    "columns": 0,
+    "envelopes": 0,
+    "small_batch_kernel": 0,
+    # 28 points in the registers of one thread spill some ten of them, which leaves room for a third block.
+    "layer_kernel": 180,
+}
+"""The __global__ functions that decide the speed, and the bytes that each may store and load for want of registers."""
 
 
 class Kernel(NamedTuple):
@@ -46,28 +57,27 @@ def is_instance(symbol: str, name: str) -> bool:
     return re.search(rf"{len(name)}{name}(?![a-z_])", symbol) is not None
 
 
-def check(report: str, names: list[str]) -> list[str]:
-    """What is wrong: a hot kernel that spills more than it may, or that the report does not mention."""
+def check(report: str, may_spill: dict[str, int]) -> list[str]:
+    """What is wrong: a kernel that spills more bytes than it may, or that the report does not mention."""
     found = kernels(report)
     problems = []
-    for text in names:
-        name, _, allowed = text.partition("=")
+    for name, allowed in may_spill.items():
         instances = [kernel for kernel in found if is_instance(kernel.symbol, name)]
         if not instances:
             problems.append(f"{name}: not in the report; was the build complete?")
         for kernel in instances:
             figures = f"{kernel.registers:4} registers {kernel.spilled:5} bytes spilled"
             print(f"{kernel.architecture:8} {figures}  {kernel.symbol}")
-            if kernel.spilled > int(allowed or 0):
+            if kernel.spilled > allowed:
                 problems.append(f"{name} spills {kernel.spilled} bytes on {kernel.architecture}")
     return problems
 
 
 def main() -> None:
-    """Check the report named first for the kernels named after it."""
-    if len(sys.argv) < 3:
+    """Check the report that the command line names."""
+    if len(sys.argv) != 2:
         raise SystemExit(__doc__)
-    problems = check(Path(sys.argv[1]).read_text(), sys.argv[2:])
+    problems = check(Path(sys.argv[1]).read_text(encoding="utf-8"), MAY_SPILL)
     if problems:
         raise SystemExit("\n".join(problems))
 

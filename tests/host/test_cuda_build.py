@@ -25,9 +25,9 @@ ptxas info    : Used 64 registers, used 1 barriers, 48 bytes cumulative stack si
 def test_spills_are_read_from_the_compilers_report():
     script = runpy.run_path(str(Path(__file__).parents[2] / "cmake" / "check_spills.py"))
     assert [kernel.registers for kernel in script["kernels"](REPORT)] == [25, 64]
-    assert script["check"](REPORT, ["spread"]) == []
-    assert script["check"](REPORT, ["by_cluster"]) == ["by_cluster spills 316 bytes on sm_90"]
-    assert script["check"](REPORT, ["cluster"]) == ["cluster: not in the report; was the build complete?"]
+    assert script["check"](REPORT, {"spread": 0, "by_cluster": 316}) == []
+    assert script["check"](REPORT, {"by_cluster": 315}) == ["by_cluster spills 316 bytes on sm_90"]
+    assert script["check"](REPORT, {"cluster": 999}) == ["cluster: not in the report; was the build complete?"]
 
 
 @pytest.fixture
