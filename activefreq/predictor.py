@@ -68,7 +68,10 @@ class FreqFormerPredictor:
         name: shown in tables and reports.
         history: how the weights came to be, from the checkpoint.
         input_size: side in pixels that images are resized to; None: the network's own.
-        steps: what is done around the network.
+        steps: what is done around the network. The attribute of this name says of `refine` what holds.
+
+    Raises:
+        ValueError: steps that refine, and a network without a refine layer.
 
     Attributes:
         capturable: True for a FreqFormer, see `Predictor`. Set it to False to have `evaluate` run clicks part by part
@@ -88,8 +91,14 @@ class FreqFormerPredictor:
         self.history = history or {}
         config: Any = network.config
         self.input_size: int = input_size or config.input_size
-        self.steps = steps or Steps()
         self.capturable = isinstance(network, FreqFormer)
+        steps = steps or Steps()
+        if steps.refine and not self._two_stages:
+            raise ValueError(
+                f"FreqFormerPredictor: step refine: {name} has no refine layer; `activefreq train --stage refine "
+                "--start-from` gives it one"
+            )
+        self.steps = dataclasses.replace(steps, refine=self._two_stages is not None and steps.refine is not False)
 
     @property
     def device(self) -> torch.device:
@@ -116,7 +125,7 @@ class FreqFormerPredictor:
         steps = self.steps
         focus: torch.Tensor | None = None
         asked = _with_mirror_images(images, clicks, previous) if steps.flip else (images, clicks, previous)
-        if steps.target_crop or (steps.refine and self._two_stages):
+        if steps.target_crop or steps.refine:
             answer, focus = self._crops(*asked)
         else:
             answer = self._whole_image(*asked)
@@ -164,11 +173,11 @@ class FreqFormerPredictor:
         features, logits = self._features_and_logits(x)
         placed, inside = place(logits.float(), frames, shape)
         answer = torch.where(inside, placed.squeeze(1).sigmoid(), previous)
-        if steps.keep_outside_from is None and not (steps.refine and self._two_stages):
+        if steps.keep_outside_from is None and not steps.refine:
             return answer, None
         focus = self._focus(previous, answer, clicks, frames)
-        if steps.refine and self._two_stages:
-            redrawn = refine(self._two_stages, images, clicks, features, logits, focus, frames, side).logits
+        if steps.refine and (network := self._two_stages):
+            redrawn = refine(network, images, clicks, features, logits, focus, frames, side).logits
             placed, inside = place(redrawn, focus, shape)
             answer = torch.where(inside, placed.squeeze(1).sigmoid(), answer)
         return answer, focus
@@ -198,8 +207,8 @@ class FreqFormerPredictor:
         """Name, cost, input size and history, for an evaluation's records."""
         cost = network_cost(self.network, (self.input_size, self.input_size))
         second = 0.0
-        if self.steps.refine and self._two_stages and self._two_stages.refine_layer:
-            layer, features = self._two_stages.refine_layer, self._two_stages.config.decoder_width
+        if self.steps.refine and (network := self._two_stages) and network.refine_layer:
+            layer, features = network.refine_layer, network.config.decoder_width
             second = refine_macs(layer, features, self.input_size)
         return {
             "name": self.name,

@@ -25,8 +25,8 @@ class Steps:
     """From the second click on the network sees the box of the previous mask and the positive clicks, enlarged."""
     flip: bool = False
     """The mean of two answers: for the image and for its mirror image. Twice the work (RITM's evaluation does so)."""
-    refine: bool = True
-    """Redraw the focus crop, what the newest click changed, with the refine layer, where the network has one."""
+    refine: bool | None = None
+    """Redraw the focus crop, what the newest click changed, with the refine layer; None: where the network has one."""
     keep_outside_from: int | None = None
     """From this click on, what lies outside the focus crop keeps its previous probability (FocalClick: 11)."""
     monotone: bool = False
@@ -56,8 +56,8 @@ class Steps:
         return cls(**chosen)
 
     def __post_init__(self) -> None:
-        if not 0 < self.threshold < 1:
-            raise ValueError(f"Steps: threshold must lie in (0, 1), got {self.threshold}")
+        if not 0 <= self.threshold < 1:
+            raise ValueError(f"Steps: threshold must lie in [0, 1), got {self.threshold}")
         if self.expansion < 1:
             raise ValueError(f"Steps: expansion must be at least 1, got {self.expansion}")
         if self.minimum_side < 1:

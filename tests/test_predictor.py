@@ -197,7 +197,7 @@ def test_large_images_are_not_aliased():
 @pytest.mark.parametrize(
     ("field", "value", "rule"),
     [
-        ("threshold", 1.0, r"must lie in \(0, 1\)"),
+        ("threshold", 1.0, r"must lie in \[0, 1\)"),
         ("expansion", 0.5, "must be at least 1"),
         ("minimum_side", 0.0, "must be at least 1"),
         ("keep_outside_from", 0, "must be at least 1"),
@@ -209,12 +209,20 @@ def test_wrong_steps_teach(field, value, rule):
 
 
 def test_records_say_the_steps():
-    assert two_stages(monotone=True).describe()["steps"]["monotone"] is True
+    described = two_stages(monotone=True).describe()["steps"]
+    assert described["monotone"] is True
+    assert described["refine"] is True  # by default where the network has a refine layer
+    assert FreqFormerPredictor(FreqFormer(input_size=32)).describe()["steps"]["refine"] is False
+
+
+def test_refining_needs_a_refine_layer():
+    with pytest.raises(ValueError, match="FreqFormerPredictor: step refine: plain has no refine layer; `active"):
+        FreqFormerPredictor(FreqFormer(input_size=32), "plain", steps=Steps.named("refine"))
 
 
 def test_steps_by_name():
     assert Steps.named("none") == Steps(target_crop=False, refine=False)
-    assert Steps.named("target-crop, refine,keep-outside") == Steps(keep_outside_from=11)
+    assert Steps.named("target-crop, refine,keep-outside") == Steps(keep_outside_from=11, refine=True)
     assert Steps.named("flip") == Steps(target_crop=False, flip=True, refine=False)
     with pytest.raises(ValueError, match="Steps: no step 'crop'; there are target-crop, flip, refine, keep-outside"):
         Steps.named("crop")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -58,7 +59,7 @@ def count_clicks(
     options = {key: value for key, value in named.items() if value is not None}
     strategies = _strategies(clicks.strategy, options, clicks.strategy_option)
     check_arguments(clicks.max_clicks, clicks.batch_size, clicks.threshold)
-    predictor = _open_predictor(model, device, clicks.steps)
+    predictor = _open_predictor(model, device, clicks.steps, clicks.threshold)
     dataset = open_dataset(data, split=split, **reading)
     described = {"model": model_description(predictor), "data": dataset_description(dataset)}
     settings: dict[str, Any] = {
@@ -119,7 +120,7 @@ def _strategies(text: str, acselect: dict[str, str], further: list[str] | None) 
     return chosen
 
 
-def _open_predictor(model: str, device: str, steps: str | None) -> Predictor:
+def _open_predictor(model: str, device: str, steps: str | None, threshold: float) -> Predictor:
     if model == TOY:
         if steps is not None:
             raise ValueError(f"evaluate: --steps is for networks, which {TOY} is not")
@@ -129,7 +130,8 @@ def _open_predictor(model: str, device: str, steps: str | None) -> Predictor:
     from activefreq.predictor import load
     from activefreq.steps import Steps
 
-    return load(model, device, None if steps is None else Steps.named(steps))
+    chosen = Steps() if steps is None else Steps.named(steps)
+    return load(model, device, dataclasses.replace(chosen, threshold=threshold))
 
 
 def _run(

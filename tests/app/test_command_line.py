@@ -7,6 +7,8 @@ from toy_objects import ToyDataset
 
 import activefreq.data
 from activefreq.app.command_line import main
+from activefreq.models import FreqFormer
+from activefreq.models.checkpoint import save_network
 
 EVALUATE = ["evaluate", "--model", "nearest-click", "--data", "toy", "--max-clicks", "4"]
 
@@ -243,3 +245,16 @@ def test_steps_are_for_networks(tmp_path, opened, capsys):
     assert run(*EVALUATE, "--out", tmp_path / "out", "--steps", "none") != 0
     assert "--steps is for networks, which nearest-click is not" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_steps_have_the_threshold_of_the_evaluation(tmp_path, opened, capsys):
+    """What is in the mask is decided in one place: a step must not keep what the evaluation counts."""
+    network = FreqFormer(input_size=32, decoder_width=8, depths=(1, 1, 1, 1))
+    save_network(tmp_path / "model.safetensors", network, {})
+    options = ["evaluate", "--model", tmp_path, "--data", "toy", "--limit", 2, "--max-clicks", 2]
+    assert run(*options, "--out", tmp_path / "out", "--threshold", 0.3) == 0
+    metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert (metrics["model"]["steps"]["threshold"], metrics["settings"]["threshold"]) == (0.3, 0.3)
+    assert run(*options, "--out", tmp_path / "refined", "--steps", "target-crop,refine") == 2
+    assert "has no refine layer" in capsys.readouterr().err
+    assert not (tmp_path / "refined").exists()
