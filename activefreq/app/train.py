@@ -54,7 +54,8 @@ def train(
     encoder_from: Annotated[
         str | None,
         typer.Option(
-            help="SegFormer whose weights start freqformer's encoder: a hub id (nvidia/mit-b0) or a folder",
+            help="weights that start the encoder, a hub id or a folder: freqformer's a SegFormer (nvidia/mit-b0), "
+            "hfsti-net's a PVTv2 (OpenGVLab/pvt_v2_b2)",
             rich_help_panel=NETWORK,
         ),
     ] = None,
@@ -88,6 +89,14 @@ def train(
     ] = None,
     optimizer: Annotated[str | None, typer.Option(help="adamw or adam", show_default="adamw; the task's")] = None,
     weight_decay: Annotated[float | None, typer.Option(help="of the optimiser", show_default="0; the task's")] = None,
+    warmup_steps: Annotated[
+        int | None,
+        typer.Option(help="steps over which the cosine schedule rises", show_default="200; the task's"),
+    ] = None,
+    gradient_norm: Annotated[
+        float | None,
+        typer.Option(help="a longer gradient is shortened to this; 0: never", show_default="1; the task's"),
+    ] = None,
     average: Annotated[
         float | None, typer.Option(help="decay of the weights' running mean, for example 0.999; 0: none")
     ] = None,
@@ -107,7 +116,7 @@ def train(
         int | None,
         typer.Option(
             help="side in pixels of the training images; refinement gains from more than the input's",
-            show_default="224",
+            show_default="the network's input size",
             rich_help_panel=CLICKS,
         ),
     ] = None,
@@ -122,6 +131,18 @@ def train(
         typer.Option(
             help="how far hue, saturation and white balance change, for example 0.4",
             show_default="0",
+            rich_help_panel=CLICKS,
+        ),
+    ] = None,
+    most_clicks: Annotated[
+        int | None,
+        typer.Option(help="most initial clicks of either label", show_default="24", rich_help_panel=CLICKS),
+    ] = None,
+    iterations: Annotated[
+        int | None,
+        typer.Option(
+            help="at most so many passes without gradient, a corrective click after each",
+            show_default="3",
             rich_help_panel=CLICKS,
         ),
     ] = None,
@@ -202,6 +223,8 @@ def train(
             step_epoch=step_epoch,
             optimizer=optimizer,
             weight_decay=weight_decay,
+            warmup_steps=warmup_steps,
+            gradient_norm=gradient_norm,
             average=average,
             autocast=autocast,
             validate_every=validate_every,
@@ -209,6 +232,8 @@ def train(
             crop=crop,
             zoom=zoom,
             colour=colour,
+            most_clicks=most_clicks,
+            iterations=iterations,
             click_decay=click_decay,
             acselect_clicks=acselect_clicks,
             dice_weight=dice_weight,
@@ -225,9 +250,7 @@ def train(
             raise ValueError("train: --task-option belongs to training without clicks")
         train_with_clicks(network, history, request, encoder_from)
     else:
-        if encoder_from:
-            raise ValueError("train: --encoder-from is for freqformer")
-        train_without_clicks(network, history, request, task_options)
+        train_without_clicks(network, history, request, task_options, encoder_from)
 
 
 def _given(**options: Any) -> dict[str, Any]:  # noqa: ANN401

@@ -6,7 +6,7 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from activefreq.app.training_run import TrainingRequest, run_in_processes
+from activefreq.app.training_run import TrainingRequest, begin_encoder, run_in_processes
 
 if TYPE_CHECKING:
     from torch import nn
@@ -18,7 +18,11 @@ __all__ = ["train_without_clicks"]
 
 
 def train_without_clicks(
-    network: nn.Module, history: dict[str, Any], request: TrainingRequest, task_options: dict[str, Any]
+    network: nn.Module,
+    history: dict[str, Any],
+    request: TrainingRequest,
+    task_options: dict[str, Any],
+    encoder_from: str | None,
 ) -> None:
     """Train by the network's task, with its paper's recipe where nothing else is asked for.
 
@@ -58,6 +62,7 @@ def train_without_clicks(
     check_before_training(len(items), request.out, config, request.resume)
 
     def run(group: ProcessGroup, progress: TrainingBar) -> Path:
+        begin_encoder(network, encoder_from, request, history, group.leads)
         network.to(group.device)
         return train_click_free(
             network, task, items, request.out, config, history, held_out, request.resume, progress, group

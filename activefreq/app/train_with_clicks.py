@@ -5,9 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-import typer
-
-from activefreq.app.training_run import TrainingRequest, run_in_processes
+from activefreq.app.training_run import TrainingRequest, begin_encoder, run_in_processes
 
 if TYPE_CHECKING:
     from torch import nn
@@ -24,19 +22,22 @@ _SHOWN = 4  # validation objects that are drawn for TensorBoard
 def train_with_clicks(
     network: nn.Module, history: dict[str, Any], request: TrainingRequest, encoder_from: str | None
 ) -> None:
-    """Train with simulated clicks; NoC on the validation split chooses the epoch."""
+    """Train with simulated clicks; NoC on the validation split chooses the epoch.
+
+    Images have the side of the network's input where no other is asked for.
+    """
     from torch.utils.data import Subset
 
     from activefreq.data import open_dataset
     from activefreq.evaluation.provenance import versions
     from activefreq.models.freqformer import FreqFormer
     from activefreq.training.configuration import TrainingConfig
-    from activefreq.training.encoder_start import start_encoder
     from activefreq.training.loop import train
     from activefreq.training.pixels import load_pixels
     from activefreq.training.state import check_before_training
 
-    config = TrainingConfig(**request.settings)
+    side: Any = network.config
+    config = TrainingConfig(**{"crop": side.input_size, **request.settings})
     dataset = open_dataset(request.data, split=request.split, limit=request.limit, **request.reading)
     held_out = (
         open_dataset(request.data, split=request.validation_split, **request.reading) if config.validate_every else None
@@ -49,20 +50,12 @@ def train_with_clicks(
         "versions": versions(),
         **history,
     }
-    if isinstance(network, FreqFormer):
-        if config.stage != "coarse" and network.refine_layer is None:
-            network = network.with_refine_layer()
-    elif encoder_from:
-        raise ValueError("train: --encoder-from is for freqformer")
+    if isinstance(network, FreqFormer) and config.stage != "coarse" and network.refine_layer is None:
+        network = network.with_refine_layer()
     check_before_training(len(dataset), request.out, config, request.resume)
 
     def run(group: ProcessGroup, progress: TrainingBar) -> Path:
-        goes_on = request.resume and (request.out / "last.safetensors").exists()
-        if isinstance(network, FreqFormer) and encoder_from and not goes_on:
-            start = start_encoder(network, encoder_from)
-            history["encoder_from"] = {**start.as_dict(), "source": Path(encoder_from).name}
-            if group.leads:
-                typer.echo(start)
+        begin_encoder(network, encoder_from, request, history, group.leads)
         network.to(group.device)
         validate = None if held_out is None else lambda net: _validation_figures(net, held_out, config.seed, group)
         shown: Any = Subset(cast("Any", held_out), range(min(_SHOWN, len(held_out)))) if held_out else None

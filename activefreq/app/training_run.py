@@ -14,9 +14,11 @@ import typer
 from activefreq.app.progress import TrainingBar
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from activefreq.training.process_group import ProcessGroup
 
-__all__ = ["TrainingRequest", "run_in_processes"]
+__all__ = ["TrainingRequest", "begin_encoder", "run_in_processes"]
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,24 @@ def run_in_processes(
         if group.leads:
             typer.echo(f"weights: {path}")
             typer.echo(_seconds(request.out / "log.jsonl") + further)
+
+
+def begin_encoder(
+    network: nn.Module, encoder_from: str | None, request: TrainingRequest, history: dict[str, Any], leads: bool
+) -> None:
+    """Load what --encoder-from names, and say and record it; a run that goes on has its weights already.
+
+    Raises:
+        ValueError: see `activefreq.training.encoder_start.start_encoder`.
+    """
+    if not encoder_from or (request.resume and (request.out / "last.safetensors").exists()):
+        return
+    from activefreq.training.encoder_start import start_encoder
+
+    start = start_encoder(network, encoder_from)
+    history["encoder_from"] = {**start.as_dict(), "source": Path(encoder_from).name}
+    if leads:
+        typer.echo(start)
 
 
 def _kept(out: Path) -> str:

@@ -15,6 +15,7 @@ from activefreq.models.network_input import normalise
 from activefreq.nn.enlarge import enlarge
 from activefreq.nn.frequency_spatial import FrequencySpatialInteraction
 from activefreq.nn.progressive_decoder import MultiScaleEnhancement, ProgressiveDecoder
+from activefreq.nn.published import published
 from activefreq.nn.recurrent_memory import Memory, MemoryFrame, RecurrentMemory
 
 __all__ = ["HFSTINet", "HFSTINetConfig", "VideoStream"]
@@ -160,23 +161,27 @@ class HFSTINet(nn.Module):
             self.encoder.eval()(torch.zeros(1, 3, 32, 32), output_hidden_states=True, return_dict=True)
         self.encoder.train()
 
-    def start_encoder(self, source: str) -> None:
+    def start_encoder(self, source: str) -> list[str]:
         """Load a published PVTv2 into the encoder.
 
         Args:
             source: a hub id such as "OpenGVLab/pvt_v2_b2", or a folder that transformers saved a PVTv2 in.
 
+        Returns:
+            The encoder's tensors that the published network does not have: those of the click channels.
+
         Raises:
-            ValueError: the published network has another shape.
+            ValueError: no such network can be had, it is no PVTv2, or it has another shape.
         """
-        weights = PvtV2Model.from_pretrained(source).state_dict()
+        weights = published(PvtV2Model, source).state_dict()
         try:
-            missing = self.encoder.load_state_dict(weights, strict=False).missing_keys
+            missing: list[str] = self.encoder.load_state_dict(weights, strict=False).missing_keys
         except RuntimeError as error:
             raise ValueError(f"start_encoder: {source} does not fit this encoder: {error}") from None
         lost = [name for name in missing if "proj.clicks" not in name]
         if lost:
             raise ValueError(f"start_encoder: {source} has no {lost[0]} ({len(lost)} tensors are missing)")
+        return missing
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Logits of clips or single images.

@@ -7,6 +7,7 @@ from torch import nn
 from transformers import ConvNextConfig, ConvNextModel
 
 from activefreq import ops
+from activefreq.nn.published import published
 
 __all__ = ["HaarConvNeXt"]
 
@@ -61,7 +62,7 @@ class HaarConvNeXt(nn.Module):
             nn.init.zeros_(self.further.bias)  # type: ignore[arg-type]
 
     def _begin_from(self, source: str, widths: list[int], depths: list[int]) -> None:
-        trained = ConvNextModel.from_pretrained(source)
+        trained = published(ConvNextModel, source)
         there = list(trained.config.hidden_sizes), list(trained.config.depths)
         if there != (widths, depths):
             raise ValueError(

@@ -150,7 +150,8 @@ def _epoch(
         if not math.isfinite(mean):  # in every process alike
             raise RuntimeError(
                 f"train: the loss of step {number + 1} in epoch {epoch + 1} is {mean}; the weights of the epoch before "
-                f"are kept. A smaller --learning-rate than {settings.learning_rate:g} or gradient clipping may help"
+                f"are kept. More --warmup-steps, or less than {settings.learning_rate:g} of --learning-rate or "
+                f"{settings.gradient_norm:g} of --gradient-norm, may help"
             )
         state.optimizer.zero_grad(set_to_none=True)
         value.backward()

@@ -8,6 +8,7 @@ from transformers import SegformerConfig, SegformerModel
 
 from activefreq.app.command_line import main
 from activefreq.data import Phantom
+from activefreq.models import HFSTINet
 from activefreq.predictor import load
 from activefreq.training.steps import CoarseStep
 
@@ -41,6 +42,31 @@ def test_encoder_from_a_folder(tmp_path, capsys):
     assert start["source"] == "published"  # no path of this machine
     # A run that goes on has its encoder: the source may be out of reach by then.
     assert run([*SHORT, "--out", tmp_path / "a", "--resume", "--encoder-from", tmp_path / "gone"]) == 0
+
+
+def test_encoder_of_a_sibling(tmp_path, capsys):
+    """Also: images have the side of the network's input where nothing else is asked for."""
+    HFSTINet.small().encoder.save_pretrained(tmp_path / "published")
+    options = [
+        "train",
+        "--data",
+        "phantom",
+        "--limit",
+        "2",
+        "--batch-size",
+        "2",
+        "--epochs",
+        "1",
+        "--validate-every",
+        "0",
+    ]
+    options += ["--model", "hfsti-net", "--small", "--network-option", "clicks=true", "--input-size", "64"]
+    assert run([*options, "--out", tmp_path / "a", "--encoder-from", tmp_path / "published"]) == 0
+    assert "tensors from" in capsys.readouterr().out
+    history = load(tmp_path / "a").history
+    assert history["encoder_from"]["source"] == "published"
+    assert len(history["encoder_from"]["loaded"]) > 10
+    assert history["training"]["crop"] == 64
 
 
 def test_validates_and_draws(tmp_path):

@@ -147,7 +147,7 @@ def test_clicks_are_counted_where_a_network_takes_them(tmp_path, capsys):
         (["--task-option", "speed"], "train: --task-option must be NAME=VALUE, got 'speed'"),
         (["--network-option", "depth=3"], "train: tiny has no network option 'depth'; there are: input_size, width, "),
         (["--weight", "scalar"], "train: tiny has no network option 'weight'"),
-        (["--encoder-from", "nvidia/mit-b0"], "train: --encoder-from is for freqformer"),
+        (["--encoder-from", "nvidia/mit-b0"], "train: --encoder-from is for freqformer and hfsti-net"),
         (["--network-option", "clicks=true", "--task-option", "noise=1"], "--task-option belongs to training without"),
         (["--split", "holdout"], "squares has no split 'holdout'"),
         (["--masks", "elsewhere"], "--data squares {'masks': 'elsewhere'}: tiny reads squares, as they are"),
