@@ -106,8 +106,10 @@ def load_network(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
         raise ValueError(f"checkpoint {path} has no configuration in its header")
     network = network_class(name)(config_class(name).from_dict(header["config"]))
     expected = network.state_dict()
+    if unknown := sorted(set(tensors) - set(expected)):
+        raise ValueError(f"checkpoint {path} holds {unknown[0]} ({len(unknown)} such), which its network does not have")
     try:
-        network.load_state_dict({name: t.to(expected[name].dtype) for name, t in tensors.items() if name in expected})
+        network.load_state_dict({name: t.to(expected[name].dtype) for name, t in tensors.items()})
     except RuntimeError as error:
         raise ValueError(f"checkpoint {path} does not fit its own configuration: {error}") from None
     return network.eval(), header

@@ -76,6 +76,10 @@ def test_checkpoint_errors_name_the_file(small, tmp_path):
     garbage.write_bytes(b"not tensors at all")
     with pytest.raises(ValueError, match=r"garbage\.safetensors is not a safetensors file"):
         load_network(garbage)
+    small.head.register_buffer("further", torch.zeros(1))
+    save_network(garbage, small, {})
+    with pytest.raises(ValueError, match=r"garbage\.safetensors holds head\.further \(1 such\), which its network"):
+        load_network(garbage)
     with pytest.raises(ValueError, match=r"unknown keys \['colour'\]"):
         FreqFormerConfig.from_dict({"colour": 1})
 
