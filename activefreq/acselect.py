@@ -40,7 +40,7 @@ from typing import Any
 import torch
 
 from activefreq.ops.select_click import Selection, select_click
-from activefreq.reference.click_rule import PLACEMENTS, READINGS, STRATEGIES, ClickRule
+from activefreq.reference.click_rule import PLACEMENTS, READINGS, STRATEGIES, USED_BY, ClickRule
 from activefreq.reference.fixed_point import ONE
 from activefreq.reference.region_table import region_table
 from activefreq.strategies import AskingStrategy, Grouped, LookAhead, Seed, Strategy
@@ -84,7 +84,8 @@ def strategy_options(strategy: str) -> list[str]:
     if strategy not in STRATEGIES:
         names = ", ".join((*STRATEGIES, *FURTHER_STRATEGIES))
         raise ValueError(f"make_strategy: strategy must be one of {names}, got {strategy!r}")
-    return sorted(set(inspect.signature(ClickRule).parameters) - {"strategy"})
+    others = set() if strategy == "acselect" else set(USED_BY)
+    return sorted(set(inspect.signature(ClickRule).parameters) - {"strategy"} - others)
 
 
 def make_strategy(
@@ -124,7 +125,10 @@ def _named_strategy(name: str, options: dict[str, Any]) -> Strategy | AskingStra
     if name in FURTHER_STRATEGIES:
         made_by, fixed = FURTHER_STRATEGIES[name]
         return made_by(**fixed, **options)
-    ClickRule(name, **options)  # raises now rather than at the first click
+    reading = ClickRule(name, **options).reading  # raises now rather than at the first click
+    for option in options:
+        if option in USED_BY and reading not in USED_BY[option]:
+            raise ValueError(f"make_strategy: {option} is for reading {', '.join(USED_BY[option])}; this is {reading}")
 
     def select(
         prob: torch.Tensor, target: torch.Tensor, clicked: torch.Tensor | None = None, seed: Seed = 0

@@ -118,8 +118,16 @@ class FreqFormerPredictor:
 
     @torch.inference_mode()
     def predict(self, images: torch.Tensor, clicks: torch.Tensor, previous: torch.Tensor) -> torch.Tensor:
-        """See `Predictor.predict`. Inputs are moved to the network's device; the answer stays there."""
+        """See `Predictor.predict`. Inputs are moved to the network's device; the answer stays there.
+
+        Raises:
+            TypeError: an argument that is no tensor.
+            ValueError: a wrong shape or dtype; of tensors on the CPU also images far outside [0, 1] or not finite, and
+                clicks outside the image or with another label than 1, 0 and -1.
+        """
         height, width = _check_call(images, clicks, previous)
+        if images.device.type == "cpu":  # elsewhere a look at values would make the host wait
+            _check_values(images, clicks, height, width)
         images, clicks, previous = (t.to(self.device) for t in (images, clicks, previous))
         images, previous = images.to(torch.float32), previous.to(torch.float32)
         steps = self.steps
@@ -222,6 +230,12 @@ class FreqFormerPredictor:
 
 
 def _check_call(images: torch.Tensor, clicks: torch.Tensor, previous: torch.Tensor) -> tuple[int, int]:
+    hints = {"clicks": "; activefreq.clicks.pad_clicks makes it of lists", "previous": "; zeros before the first click"}
+    given: dict[str, object] = {"images": images, "clicks": clicks, "previous": previous}
+    for name, value in given.items():
+        if not isinstance(value, torch.Tensor):
+            hint = hints.get(name, "")
+            raise TypeError(f"predict: {name} must be a torch tensor, got {type(value).__name__}{hint}")
     if images.dim() != 4 or images.shape[1] != 3 or not images.is_floating_point():
         got = f"{images.dtype} of shape {tuple(images.shape)}"
         raise ValueError(f"predict: images must be float (B, 3, H, W) in [0, 1], got {got}")
@@ -232,6 +246,20 @@ def _check_call(images: torch.Tensor, clicks: torch.Tensor, previous: torch.Tens
         want = (batch, height, width)
         raise ValueError(f"predict: previous must have shape {want} like images, got {tuple(previous.shape)}")
     return height, width
+
+
+def _check_values(images: torch.Tensor, clicks: torch.Tensor, height: int, width: int) -> None:
+    if images.numel():
+        low, high = (float(bound) for bound in images.aminmax())
+        if not (low >= -0.5 and high <= 1.5):  # what an interpolation overshoots is let pass; NaN is not
+            raise ValueError(f"predict: images must lie in [0, 1], got values from {low:g} to {high:g}")
+    y, x, label = clicks.unbind(dim=2)
+    if ((label < -1) | (label > 1)).any():
+        raise ValueError(f"predict: labels of clicks must be 1, 0 or -1 (padding), got {int(label.abs().max())}")
+    outside = (label >= 0) & ((y < 0) | (y >= height) | (x < 0) | (x >= width))
+    if outside.any():
+        found = clicks[outside][0].tolist()
+        raise ValueError(f"predict: click {tuple(found[:2])} (y, x) lies outside images of {height} × {width} pixels")
 
 
 def _with_mirror_images(
@@ -302,6 +330,10 @@ def find_weights(model: str | Path) -> tuple[Path, str]:
         return path / "model.safetensors", path.resolve().name
     if path.is_file():
         return path, path.stem
+    if path.is_dir():
+        raise ValueError(
+            f"load: folder {path} holds no model.safetensors; `activefreq train` leaves it there after its first epoch"
+        )
     text = str(model)
     # owner/name is a hub id; where a folder `owner` lies here, it is a path that was mistyped.
     if text.count("/") == 1 and path.suffix != ".safetensors" and not path.parent.is_dir():

@@ -86,7 +86,7 @@ def test_make_strategy():
     assert isinstance(af.acselect.make_strategy(own)(PROB, TARGET, None, 0), af.ops.Selection)
     with pytest.raises(ValueError, match=r"strategy must be one of largest, random, entropy, .*, got 'best'"):
         af.acselect.make_strategy("best")
-    with pytest.raises(ValueError, match=r"rgu_eps must be finite and > 0, got 0"):
+    with pytest.raises(ValueError, match=r"rgu_eps must be a finite number > 0, got 0"):
         af.acselect.make_strategy("acselect", rgu_eps=0)
     with pytest.raises(TypeError, match=r"unknown option speed; there are connectivity, min_area, "):
         af.acselect.make_strategy("acselect", speed=1)

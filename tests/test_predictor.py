@@ -226,3 +226,46 @@ def test_steps_by_name():
     assert Steps.named("flip") == Steps(target_crop=False, flip=True, refine=False)
     with pytest.raises(ValueError, match="Steps: no step 'crop'; there are target-crop, flip, refine, keep-outside"):
         Steps.named("crop")
+
+
+@pytest.mark.parametrize(
+    ("changed", "error", "message"),
+    [
+        (
+            {"images": torch.rand(1, 3, 32, 32) * 255},
+            ValueError,
+            r"images must lie in \[0, 1\], got values from ",
+        ),
+        (
+            {"images": torch.full((1, 3, 32, 32), torch.nan)},
+            ValueError,
+            r"images must .*, got values from nan to nan",
+        ),
+        (
+            {"clicks": torch.tensor([[[40, 1, 1]]])},
+            ValueError,
+            r"click \(40, 1\) \(y, x\) lies outside images of 32",
+        ),
+        (
+            {"clicks": torch.tensor([[[4, 1, 2]]])},
+            ValueError,
+            r"labels of clicks must be 1, 0 or -1 .*, got 2",
+        ),
+        (
+            {"clicks": [[4, 1, 1]]},
+            TypeError,
+            r"clicks must be a torch tensor, got list; activefreq\.clicks\.pad",
+        ),
+        ({"previous": None}, TypeError, r"previous must be a torch tensor, got NoneType; zeros before"),
+    ],
+)
+def test_what_a_person_may_hand_over_wrong(changed, error, message):
+    predictor = FreqFormerPredictor(FreqFormer(input_size=32, decoder_width=8, depths=(1, 1, 1, 1)))
+    call = {
+        "images": torch.rand(1, 3, 32, 32),
+        "clicks": torch.tensor([[[4, 5, 1], [-1, -1, -1]]]),
+        "previous": torch.zeros(1, 32, 32),
+    }
+    assert predictor.predict(**call).shape == (1, 32, 32)
+    with pytest.raises(error, match=f"predict: {message}"):
+        predictor.predict(**call | changed)

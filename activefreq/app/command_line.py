@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from typing import Annotated
 
@@ -53,6 +54,9 @@ app.command(add_help_option=False, context_settings=_PASS_ON)(one_line_errors(be
 
 def main(arguments: list[str] | None = None) -> None:
     """Entry point; `--debug` may stand anywhere in the line."""
+    for stream in (sys.stdout, sys.stderr):  # a terminal that lacks a character shows another in its place
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     given = sys.argv[1:] if arguments is None else arguments
     if "--debug" in given:
         given = ["--debug", *(argument for argument in given if argument != "--debug")]

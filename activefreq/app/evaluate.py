@@ -65,16 +65,24 @@ def evaluate(
         str, typer.Option(help="one or more, separated by commas, or all", rich_help_panel=CLICKS)
     ] = "acselect",
     reading: Annotated[
-        str | None, typer.Option(help="acselect: error_sum, entropy_sum, literal, …", rich_help_panel=CLICKS)
+        str | None,
+        typer.Option(
+            help="acselect: error_sum, entropy_sum, literal, class_sum or bounded",
+            show_default="error_sum",
+            rich_help_panel=CLICKS,
+        ),
     ] = None,
     placement: Annotated[
-        str | None, typer.Option(help="acselect: distance, distance_error, …", rich_help_panel=CLICKS)
+        str | None,
+        typer.Option(
+            help="acselect: distance, distance_error, distance_entropy or distance_error3",
+            show_default="distance_error3",
+            rich_help_panel=CLICKS,
+        ),
     ] = None,
     strategy_option: Annotated[
         list[str] | None,
-        typer.Option(
-            help="NAME=VALUE, as weights=1,0,0; repeat for more", rich_help_panel=CLICKS, metavar="NAME=VALUE"
-        ),
+        typer.Option(help="NAME=VALUE, as min_area=64; repeat for more", rich_help_panel=CLICKS, metavar="NAME=VALUE"),
     ] = None,
     max_clicks: Annotated[int, typer.Option(help="clicks per object", rich_help_panel=CLICKS)] = 20,
     full_curve: Annotated[
@@ -85,7 +93,12 @@ def evaluate(
     ] = 0.5,
     seed: Annotated[int, typer.Option(help="of random clicks and of phantom", rich_help_panel=CLICKS)] = 0,
     steps: Annotated[
-        str | None, typer.Option(help="around the network: target-crop, refine, monotone, …, or none")
+        str | None,
+        typer.Option(
+            help="around the network, separated by commas: target-crop, flip, refine, keep-outside, monotone, "
+            "progressive-merge; or none",
+            show_default="target-crop, and refine where the network has the layer",
+        ),
     ] = None,
     batch_size: Annotated[int, typer.Option(help="objects per forward pass")] = 16,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, …")] = "cpu",

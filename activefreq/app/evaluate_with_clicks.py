@@ -109,6 +109,8 @@ def _strategies(text: str, acselect: dict[str, str], further: list[str] | None) 
     chosen: dict[str, dict[str, Any]] = {name: dict(acselect) if name == "acselect" else {} for name in names}
     known = {name: set(strategy_options(name)) - {"threshold"} for name in names}
     for key, value in named_values(further, "evaluate: --strategy-option").items():
+        if key in acselect:
+            raise ValueError(f"evaluate: {key} is given twice, by --{key} and by --strategy-option")
         having = [name for name in names if key in known[name]]
         if not having:
             there_are = ", ".join(sorted(set().union(*known.values())))

@@ -37,12 +37,20 @@ def info(
 
 
 def _cost_table(model: str) -> str:
-    """Parameters and multiply-accumulates of each part, beside the paper's figures."""
+    """Parameters of each part; with clicks also multiply-accumulates, and FreqFormer's beside the paper's figures."""
     from activefreq.evaluation.tables import aligned
+    from activefreq.models.catalogue import takes_clicks
+    from activefreq.models.checkpoint import load_network
     from activefreq.models.cost import network_cost
     from activefreq.models.freqformer import FreqFormer
-    from activefreq.predictor import load
+    from activefreq.predictor import find_weights, load
 
+    path, name = find_weights(model)
+    network, _ = load_network(path)
+    if not takes_clicks(network):  # what it takes is its task's to know: images, phrases, volumes or clips
+        counts = {part: sum(p.numel() for p in child.parameters()) for part, child in network.named_children()}
+        counts[name] = sum(p.numel() for p in network.parameters())
+        return aligned([("part", "M parameters"), *((part, f"{n / 1e6:.2f}") for part, n in counts.items() if n)])
     predictor = load(model)
     side = predictor.input_size
     own, large = (network_cost(predictor.network, (n, n)) for n in (side, LARGE))

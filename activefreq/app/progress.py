@@ -50,7 +50,7 @@ class EvaluationBar:
 
 
 class TrainingBar:
-    """One line for all steps of a run.
+    """One line for all steps of a run. Silent where standard error is no terminal.
 
     Args:
         epochs: of the run.
@@ -59,16 +59,17 @@ class TrainingBar:
 
     def __init__(self, epochs: int, hidden: bool = False) -> None:
         self._epochs = epochs
+        console = Console(stderr=True)
         self._bar = Bar(
             TextColumn("epoch {task.fields[epoch]}/" + str(epochs)),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("loss {task.fields[loss]:.4f}"),
+            TextColumn("loss {task.fields[loss]}"),
             TimeRemainingColumn(),
-            console=Console(stderr=True),
-            disable=hidden,
+            console=console,
+            disable=hidden or not console.is_terminal,
         )
-        self._task = self._bar.add_task("train", total=None, epoch=0, loss=float("nan"))
+        self._task = self._bar.add_task("train", total=None, epoch=0, loss="–")
 
     def __enter__(self) -> TrainingBar:
         self._bar.start()
@@ -86,7 +87,11 @@ class TrainingBar:
     def __call__(self, epoch: int, step: int, steps: int, loss: float) -> None:
         """See `activefreq.training.loop.Progress`."""
         self._bar.update(
-            self._task, total=self._epochs * steps, completed=epoch * steps + step, epoch=epoch + 1, loss=loss
+            self._task,
+            total=self._epochs * steps,
+            completed=epoch * steps + step,
+            epoch=epoch + 1,
+            loss=f"{loss:.4f}",
         )
 
 

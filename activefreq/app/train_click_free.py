@@ -6,7 +6,8 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from activefreq.app.training_run import TrainingRequest, begin_encoder, run_in_processes
+from activefreq.app.skipped import say_skipped
+from activefreq.app.training_run import TrainingRequest, begin_encoder, run_in_processes, validation_data
 
 if TYPE_CHECKING:
     from torch import nn
@@ -50,7 +51,11 @@ def train_without_clicks(
     task = make_task(name, **task_options)
     config = ClickFreeConfig(**{**task.defaults, **request.settings})
     items = task.training_items(request.data, request.split, request.limit, **request.reading)
-    held_out = task.items(request.data, request.validation_split, **request.reading) if config.validate_every else None
+    held_out = None
+    if config.validate_every:
+        with validation_data(request):
+            held_out = task.items(request.data, request.validation_split, **request.reading)
+    say_skipped(getattr(items, "skipped", None) or {}, "images")
     history = {
         "data": items.name,
         "split": request.split,

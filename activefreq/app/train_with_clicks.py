@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from activefreq.app.training_run import TrainingRequest, begin_encoder, run_in_processes
+from activefreq.app.skipped import say_skipped
+from activefreq.app.training_run import TrainingRequest, begin_encoder, run_in_processes, validation_data
 
 if TYPE_CHECKING:
     from torch import nn
@@ -39,9 +40,11 @@ def train_with_clicks(
     side: Any = network.config
     config = TrainingConfig(**{"crop": side.input_size, **request.settings})
     dataset = open_dataset(request.data, split=request.split, limit=request.limit, **request.reading)
-    held_out = (
-        open_dataset(request.data, split=request.validation_split, **request.reading) if config.validate_every else None
-    )
+    held_out: Any = None
+    if config.validate_every:
+        with validation_data(request):
+            held_out = open_dataset(request.data, split=request.validation_split, **request.reading)
+    say_skipped(getattr(dataset, "skipped", {}))
     # Travels with the weights, so it holds names and settings, not the paths of this machine.
     history = {
         "data": dataset.name,

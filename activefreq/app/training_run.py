@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from activefreq.training.process_group import ProcessGroup
 
-__all__ = ["TrainingRequest", "begin_encoder", "run_in_processes"]
+__all__ = ["TrainingRequest", "begin_encoder", "run_in_processes", "validation_data"]
 
 
 @dataclass(frozen=True)
@@ -72,8 +73,21 @@ def run_in_processes(
             typer.echo(f"interrupted: {_kept(request.out)}", err=True)
             raise typer.Exit(130) from None
         if group.leads:
+            typer.echo(_kept_epoch(path))
             typer.echo(f"weights: {path}")
             typer.echo(_seconds(request.out / "log.jsonl") + further)
+
+
+@contextmanager
+def validation_data(request: TrainingRequest) -> Iterator[None]:
+    """Where the validation split is opened: an error there says how to train with another, or with none."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(
+            f"train: to validate on {request.validation_split}: {error}; --validation-split takes another split, "
+            "--validate-every 0 trains without one"
+        ) from error
 
 
 def begin_encoder(
@@ -95,9 +109,28 @@ def begin_encoder(
 
 
 def _kept(out: Path) -> str:
-    if not (out / "last.safetensors").exists():
+    from activefreq.models.checkpoint import read_header
+
+    last = out / "last.safetensors"
+    if not last.exists():
         return "nothing was written"
-    return f"finished epochs are kept in {out}; the same command with --resume goes on"
+    finished = int(read_header(last)["epoch"])
+    if not finished:
+        return "no epoch was finished; the same command with --resume begins anew"
+    epochs = "1 finished epoch is" if finished == 1 else f"{finished} finished epochs are"
+    return f"{epochs} kept in {out}; the same command with --resume goes on"
+
+
+def _kept_epoch(path: Path) -> str:
+    """What the weights are: "kept: epoch 12 of 40, NoC@90 3.310, training loss 0.5417"."""
+    from activefreq.models.checkpoint import read_header
+
+    history = read_header(path)["history"]
+    figures = dict(history.get("figures") or {})
+    epoch, loss = figures.pop("epoch", "?"), figures.pop("loss", None)
+    said = [f"{name.replace('noc', 'NoC@').replace('dice', 'Dice')} {value:.3f}" for name, value in figures.items()]
+    said += [] if loss is None else [f"training loss {loss:.4f}"]
+    return ", ".join([f"kept: epoch {epoch} of {history['training']['epochs']}", *said])
 
 
 def _seconds(log: Path) -> str:

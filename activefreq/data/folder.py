@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from pathlib import Path
 
 from activefreq.data.pictures import find_pictures
@@ -79,19 +80,25 @@ def read_splits(path: Path, images: dict[str, Path]) -> dict[str, dict[str, str]
     """The rows of split.csv by stem; `images` are those there are.
 
     Raises:
-        ValueError: a column is missing, a stem is named twice, or there is no such image; the message names the file.
+        ValueError: it is no UTF-8, a column is missing, it has no row, a stem is named twice, or there is no such
+            image; the message names the file.
     """
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        missing = {"stem", "split"} - set(reader.fieldnames or [])
-        if missing:
-            raise ValueError(f"{path} lacks the column {' and '.join(sorted(missing))}")
-        rows: dict[str, dict[str, str]] = {}
-        for row in reader:
-            values = {key: (value or "").strip() for key, value in row.items() if isinstance(key, str)}
-            if values["stem"] in rows:
-                raise ValueError(f"{path} names {values['stem']} twice")
-            rows[values["stem"]] = values
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is no UTF-8 text: {error}") from None
+    reader = csv.DictReader(io.StringIO(text, newline=""))
+    missing = {"stem", "split"} - set(reader.fieldnames or [])
+    if missing:
+        raise ValueError(f"{path} lacks the column {' and '.join(sorted(missing))}")
+    rows: dict[str, dict[str, str]] = {}
+    for row in reader:
+        values = {key: (value or "").strip() for key, value in row.items() if isinstance(key, str)}
+        if values["stem"] in rows:
+            raise ValueError(f"{path} names {values['stem']} twice")
+        rows[values["stem"]] = values
+    if not rows:
+        raise ValueError(f"{path} names no image")
     unknown = [stem for stem in rows if stem not in images]
     if unknown:
         raise ValueError(f"{path} names {unknown[0]}, of which there is no image ({len(unknown)} such)")

@@ -67,6 +67,8 @@ def open_dataset(
     further: dict[str, dict[str, str]] | None
     if format == "auto" and not official and not is_folder_layout(root):
         raise ValueError(f"--data {data}: holds neither images/ nor the folders of ISIC-2017")
+    if format == "isic2017" and not official:
+        raise ValueError(f"--format isic2017: {data} does not hold the official folders of ISIC-2017")
     if official and format != "folder":
         if masks is not None:
             raise ValueError(
@@ -76,6 +78,6 @@ def open_dataset(
         splits, further = official_pairs(root), None
     else:
         splits, further = folder_pairs(root, masks)
-    name = "isic2017" if official or format == "isic2017" else root.resolve().name
+    name = "isic2017" if official else root.resolve().name
     chosen, pairs = choose_split(splits, split, str(data))
     return PairedFiles(name, chosen, pairs, ignore, objects, skip_broken, limit, further)

@@ -16,15 +16,14 @@ Objects = Literal["separate", "merged"]
 
 
 class PairedFiles:
-    """A `Dataset` over pairs of files. Masks are read once at the start, images when they are asked for.
+    """A `Dataset` over pairs of files. All are decoded once at the start, so that none ends a long run halfway.
 
     Args:
         name, split: see `Dataset`.
         pairs: (stem, image file, mask file).
         ignore: mask value that takes no part.
         objects: "separate": every id of a mask is a sample. "merged": all ids of a mask are one object.
-        skip_broken: leave out files that do not decode, instead of raising; they are listed in `skipped`. For this
-            images are decoded once at the start too.
+        skip_broken: leave out files that do not decode, instead of raising; they are listed in `skipped`.
         limit: stop after this many samples.
         attributes: further columns by stem, see `attributes`.
 
@@ -53,12 +52,11 @@ class PairedFiles:
             if limit is not None and len(self._entries) >= limit:
                 break
             try:
-                if skip_broken:
-                    read_image(image)
+                read_image(image)
                 self._add(stem, image, mask, objects)
             except BrokenImageError as error:
                 if not skip_broken:
-                    raise
+                    raise BrokenImageError(f"{error}; --skip-broken leaves such files out") from None
                 self.skipped[stem] = str(error)
         if limit is not None:
             del self._entries[limit:]

@@ -26,13 +26,15 @@ def find_pictures(folder: Path) -> dict[str, Path]:
     """Files that Pillow can open by their suffix, by stem, in order of their names.
 
     Raises:
-        ValueError: two files with one stem.
+        ValueError: two files with one stem, or a name that is no UTF-8, which results could not name.
     """
     Image.init()
     found: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
         if path.suffix.lower() not in Image.EXTENSION or path.name.startswith("."):
             continue
+        if any("\udc80" <= character <= "\udcff" for character in path.name):
+            raise ValueError(f"{folder} holds a file whose name is no UTF-8: {path.name!a}; rename it")
         if path.stem in found:
             raise ValueError(f"{folder} holds {found[path.stem].name} and {path.name}: stems must be unique")
         found[path.stem] = path

@@ -181,7 +181,7 @@ def _assign(
         return _cut(root, stems, CVC_CLINICDB_STARTS)
     raise ValueError(
         f"{root}: nothing says where videos begin: add {_VIDEOS} with the columns stem and video, a column video to "
-        "split.csv, or give starts"
+        "split.csv, or say which frames begin one (--task-option starts=1,26,76)"
     )
 
 

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -99,6 +100,10 @@ def evaluate(
     """
     check_arguments(max_clicks, batch_size, threshold, thresholds)
     thresholds = tuple(float(value) for value in thresholds)
+    if isinstance(dataset, (str, Path)):
+        raise TypeError(
+            f"evaluate: dataset must be a data set; activefreq.data.open_dataset({str(dataset)!r}) opens it"
+        )
     if len(dataset) == 0:
         raise ValueError("evaluate: dataset is empty")
     if not callable(getattr(predictor, "predict", None)):

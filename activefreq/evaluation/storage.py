@@ -136,9 +136,13 @@ def load(directory: str | Path) -> Evaluation:
 
     Raises:
         FileNotFoundError: metrics.json or clicks.jsonl is missing.
+        ValueError: metrics.json is damaged; the message names it.
     """
     directory = Path(directory)
-    stored = json.loads((directory / METRICS).read_text(encoding="utf-8"))
+    try:
+        stored = json.loads((directory / METRICS).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"evaluate: {directory / METRICS} is damaged: {error}") from None
     seconds = stored["timing"]
     nan = float("nan")
     evaluation = summarise(

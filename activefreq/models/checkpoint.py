@@ -24,7 +24,11 @@ _FORMAT = "activefreq-1"
 
 
 def write_tensors(path: str | Path, tensors: dict[str, torch.Tensor], header: dict[str, Any]) -> None:
-    """Write tensors and a JSON header to one safetensors file, whole or not at all."""
+    """Write tensors and a JSON header to one safetensors file, whole or not at all.
+
+    Raises:
+        OSError: it cannot be written, for want of room, say; the message names the file.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -34,6 +38,8 @@ def write_tensors(path: str | Path, tensors: dict[str, torch.Tensor], header: di
         save_file(contiguous, temporary, metadata={"format": _FORMAT, "header": json.dumps(header)})
         Path(temporary).chmod(0o644)
         Path(temporary).replace(path)
+    except SafetensorError as error:
+        raise OSError(f"{path} cannot be written: {error}") from None
     finally:
         Path(temporary).unlink(missing_ok=True)
 

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from activefreq.ops.label import label
 from activefreq.ops.select_click import Selection, select_click
 from activefreq.ops.squared_distance import squared_distance
-from activefreq.reference.click_rule import BY_STRATEGY, ClickRule
+from activefreq.reference.click_rule import BY_STRATEGY, ClickRule, is_number
 from activefreq.reference.region_table import pixel_error
 from activefreq.strategies.interface import Seed
 
@@ -37,8 +37,8 @@ class Grouped:
     """A pixel is predicted object where its probability is above this, strictly."""
 
     def __post_init__(self) -> None:
-        if not 0 <= self.reach <= 1:
-            raise ValueError(f"grouped: reach must lie in [0, 1], got {self.reach}")
+        if not (is_number(self.reach) and 0 <= self.reach <= 1):
+            raise ValueError(f"grouped: reach must lie in [0, 1], got {self.reach!r}")
         ClickRule(placement=self.placement, threshold=self.threshold)  # raises now rather than at the first click
 
     def __call__(

@@ -19,6 +19,7 @@ from typing import Literal
 import torch
 
 from activefreq.ops.select_click import Selection
+from activefreq.reference.click_rule import is_whole_number
 from activefreq.strategies.candidates import doubtful_pixels, error_pixels
 from activefreq.strategies.interface import Situation
 
@@ -55,8 +56,8 @@ class LookAhead:
         _check_name("among", self.among, ("errors", "anywhere"))
         if self.gain == "true" and self.among == "anywhere":
             raise ValueError("look-ahead: gain 'true' goes with among 'errors'")
-        if self.candidates < 2:
-            raise ValueError(f"look-ahead: candidates must be at least 2, got {self.candidates}")
+        if not (is_whole_number(self.candidates) and self.candidates >= 2):
+            raise ValueError(f"look-ahead: candidates must be a whole number of at least 2, got {self.candidates!r}")
 
     def select_with(self, situation: Situation) -> Selection:
         """The next click of each image; `score` is the gain in IoU, `area` is 0."""

@@ -26,7 +26,8 @@ def make_task(name: str, **options: Any) -> Task:  # noqa: ANN401 (the task chec
 
     Args:
         name: of `TASKS`.
-        options: keyword arguments of the task's class, JSON values; a list stands for a tuple.
+        options: keyword arguments of the task's class, JSON values; a list stands for a tuple, and so does a single
+            value where the class takes several.
 
     Raises:
         ValueError: no such name or option; the message lists those there are.
@@ -35,9 +36,18 @@ def make_task(name: str, **options: Any) -> Task:  # noqa: ANN401 (the task chec
     for option in options:
         if option not in there_are:
             raise ValueError(f"task {name} has no option {option!r}; there are: {', '.join(there_are) or 'none'}")
-    plain = {key: tuple(value) if isinstance(value, list) else value for key, value in options.items()}
-    task: Task = pkgutil.resolve_name(TASKS[name])(**plain)
+    made_by = pkgutil.resolve_name(TASKS[name])
+    takes = inspect.signature(made_by).parameters
+    plain = {key: _as_taken(value, str(takes[key].annotation)) for key, value in options.items()}
+    task: Task = made_by(**plain)
     return task
+
+
+def _as_taken(value: Any, annotation: str) -> Any:  # noqa: ANN401 (any JSON)
+    if isinstance(value, list):
+        return tuple(value)
+    several = annotation.startswith(("tuple[", "Sequence["))
+    return (value,) if several and isinstance(value, (str, int, float)) else value
 
 
 def task_options(name: str) -> list[str]:

@@ -24,6 +24,10 @@ __all__ = ["Figures", "Progress", "begin", "run_epochs"]
 Figures = dict[str, float]
 
 
+class NoNumberError(RuntimeError):
+    """A loss that is infinite or no number: the weights are past help."""
+
+
 class Progress(Protocol):
     """What the loop tells while it runs; the command line draws a bar from it."""
 
@@ -40,7 +44,7 @@ def begin(
     resume: bool,
     group: ProcessGroup,
 ) -> TrainingState:
-    """The state of a run at its start, or where an earlier one stopped; nothing is written.
+    """The state of a run at its start, or where an earlier one stopped; nothing is written but half files removed.
 
     Parameters that want no gradient by now are not trained.
 
@@ -57,6 +61,9 @@ def begin(
     state = TrainingState(network, WeightAverage(network, settings.average), optimizer, history, settings)
     if resume and (out / "last.safetensors").exists():
         state.restore(out / "last.safetensors")
+    if group.leads:
+        for unfinished in out.glob(".*.safetensors.*"):  # of a run that was killed while it wrote
+            unfinished.unlink(missing_ok=True)
     return state
 
 
@@ -101,7 +108,12 @@ def run_epochs(
     with Board(out, state.epoch, steps) if group.leads else nullcontext() as board:
         for epoch in range(state.epoch, settings.epochs):
             started = time.perf_counter()
-            losses = _epoch(state, step, loss, samples, group, board, progress)
+            try:
+                losses = _epoch(state, step, loss, samples, group, board, progress)
+            except NoNumberError:
+                if group.leads and not epoch:
+                    last.unlink()  # nothing is lost with it, and the folder is free for another try
+                raise
             figures = {"epoch": epoch + 1, "loss": sum(losses) / steps}
             seconds = time.perf_counter() - started
             state.epoch = epoch + 1
@@ -148,10 +160,11 @@ def _epoch(
         value = loss(order[number * settings.batch_size : (number + 1) * settings.batch_size], generator)
         mean = group.mean(value.detach()).item()
         if not math.isfinite(mean):  # in every process alike
-            raise RuntimeError(
-                f"train: the loss of step {number + 1} in epoch {epoch + 1} is {mean}; the weights of the epoch before "
-                f"are kept. More --warmup-steps, or less than {settings.learning_rate:g} of --learning-rate or "
-                f"{settings.gradient_norm:g} of --gradient-norm, may help"
+            kept = "the weights of the epoch before are kept" if epoch else "nothing is kept of so short a run"
+            raise NoNumberError(
+                f"train: the loss of step {number + 1} in epoch {epoch + 1} is {mean}; {kept}. Less than "
+                f"{settings.learning_rate:g} of --learning-rate or {settings.gradient_norm:g} of --gradient-norm may "
+                "help, or more --warmup-steps with --schedule cosine"
             )
         state.optimizer.zero_grad(set_to_none=True)
         value.backward()

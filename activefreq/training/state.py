@@ -68,7 +68,10 @@ class TrainingState:
         if not self._same_network(header):
             changed.append("the network differs")
         if changed:
-            raise ValueError(f"train: {path} belongs to another run ({', '.join(changed)}); choose another --out")
+            raise ValueError(
+                f"train: {path} belongs to another run ({', '.join(changed)}); choose another --out. A finished run's "
+                "weights go on in a new one with --start-from"
+            )
         self.history = {**header["history"], **self.history}  # how the run began is said only once
         self.network.load_state_dict(_part(tensors, "network."))
         if self.average.network is not self.network:

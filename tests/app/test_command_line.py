@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 
@@ -7,7 +8,7 @@ from toy_objects import ToyDataset
 
 import activefreq.data
 from activefreq.app.command_line import main
-from activefreq.models import FreqFormer
+from activefreq.models import FreqFormer, HFSTINet
 from activefreq.models.checkpoint import save_network
 
 EVALUATE = ["evaluate", "--model", "nearest-click", "--data", "toy", "--max-clicks", "4"]
@@ -149,6 +150,22 @@ def test_look_ahead_says_where_it_uses_the_truth(tmp_path, opened, capsys):
             "--strategy-option speed: no chosen strategy has it; there are connectivity",
         ),
         (["--strategy-option", "speed"], "--strategy-option must be NAME=VALUE, got 'speed'"),
+        (["--strategy-option", "min_area=1.5"], "min_area must be a whole number between 1 and 2**31 - 1, got 1.5"),
+        (["--strategy-option", "min_area=big"], "min_area must be a whole number"),
+        (["--reading", "literal", "--strategy-option", "weights=1"], "weights must be three finite numbers"),
+        (["--reading", "literal", "--strategy-option", "weights=a,b,c"], "weights must be three finite numbers"),
+        (["--reading", "literal", "--strategy-option", "rgu_eps=x"], "rgu_eps must be a finite number > 0, got 'x'"),
+        (["--strategy", "grouped", "--strategy-option", "reach=x"], "reach must lie in [0, 1], got 'x'"),
+        (["--strategy", "look-ahead", "--strategy-option", "candidates=x"], "candidates must be a whole number of"),
+        (
+            ["--strategy-option", "weights=1,0,0"],
+            "weights is for reading literal, class_sum, bounded; this is",
+        ),
+        (["--strategy", "random", "--strategy-option", "rgu_eps=0.1"], "rgu_eps: no chosen strategy has it"),
+        (
+            ["--reading", "literal", "--strategy-option", "reading=bounded"],
+            "reading is given twice, by --reading",
+        ),
         (["--model", "no-such-model"], "no model 'no-such-model'"),
         (["--reading", "aloud"], "aloud"),
         (["--batch-size", "0"], "batch_size must be at least 1, got 0"),
@@ -258,3 +275,18 @@ def test_steps_have_the_threshold_of_the_evaluation(tmp_path, opened, capsys):
     assert run(*options, "--out", tmp_path / "refined", "--steps", "target-crop,refine") == 2
     assert "has no refine layer" in capsys.readouterr().err
     assert not (tmp_path / "refined").exists()
+
+
+def test_information_on_a_network_without_clicks(tmp_path, capsys):
+    save_network(tmp_path / "video.safetensors", HFSTINet.small(), {})
+    assert run("info", "--model", tmp_path / "video.safetensors") == 0
+    last = capsys.readouterr().out.splitlines()[-1].split()
+    assert last == ["video", f"{sum(p.numel() for p in HFSTINet.small().parameters()) / 1e6:.2f}"]
+
+
+@pytest.mark.parametrize("command", [["--help"], ["evaluate", "--help"], ["train", "--help"]])
+def test_help_for_a_terminal_of_few_characters(command):
+    script = f"from activefreq.app.command_line import main; main({command!r})"
+    surroundings = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=surroundings, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

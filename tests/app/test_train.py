@@ -138,7 +138,8 @@ def test_ctrl_c_says_what_is_kept(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(CoarseStep, "forward", interrupted)
     options = [*OPTIONS, "--epochs", "2", "--validate-every", "0", "--out", tmp_path]
     assert run(options) == 130
-    assert "the same command with --resume goes on" in capsys.readouterr().err
+    assert "1 finished epoch is kept in" in (said := capsys.readouterr().err)
+    assert "the same command with --resume goes on" in said
     assert run([*options, "--resume"]) == 0
     assert (tmp_path / "log.jsonl").read_text().count("\n") == 2
 
@@ -151,6 +152,34 @@ def test_a_loss_that_is_no_number_ends_the_run_and_keeps_the_weights(tmp_path, c
     log = tmp_path / "run" / "log.jsonl"
     for line in log.read_text().splitlines() if log.exists() else []:
         assert json.loads(line, parse_constant=pytest.fail)["loss"] > 0
+
+
+def test_a_run_that_fails_in_its_first_epoch_leaves_its_folder_free(tmp_path, capsys, monkeypatch):
+    options = [*OPTIONS, "--epochs", "1", "--validate-every", "0", "--out", tmp_path]
+    with monkeypatch.context() as patch:
+        patch.setattr(CoarseStep, "forward", lambda *_: torch.tensor(torch.nan, requires_grad=True))
+        assert run(options) == 2
+    assert "in epoch 1 is nan; nothing is kept of so short a run" in capsys.readouterr().err
+    half = tmp_path / ".last.safetensors.abc"  # as a killed process leaves it
+    half.write_bytes(b"half")
+    assert run(options) == 0
+    assert not half.exists()
+    assert "kept: epoch 1 of 1, training loss " in capsys.readouterr().out
+
+
+def test_validation_that_cannot_be(tmp_path, capsys):
+    for folder in ("images", "masks"):
+        (tmp_path / "data" / folder).mkdir(parents=True)
+        pixels = torch.zeros(32, 32, dtype=torch.uint8)
+        for name in "abc":
+            pixels[4:20, 4:20] = 0 if (folder, name) == ("masks", "c") else 255
+            Image.fromarray(pixels.numpy()).save(tmp_path / "data" / folder / f"{name}.png")
+    options = ["train", "--data", tmp_path / "data", "--split", "all", "--batch-size", "2", "--input-size", "32"]
+    options += ["--epochs", "1", "--out", tmp_path / "run"]
+    assert run(options) == 2
+    assert "--validation-split takes another split, --validate-every 0 trains without one" in capsys.readouterr().err
+    assert run([*options, "--validate-every", "0"]) == 0
+    assert "skipped 1 objects (c: c.png has no object" in capsys.readouterr().err  # what takes no part is said
 
 
 def test_a_resumed_run_reads_the_same_data_the_same_way(tmp_path, capsys):

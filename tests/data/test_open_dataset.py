@@ -1,3 +1,6 @@
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -166,6 +169,7 @@ def test_soft_mask(folder):
         ("stem\na\n", r"split\.csv lacks the column split"),
         ("stem,split\na,test\nz,test\n", r"split\.csv names z, of which there is no image"),
         ("stem,split\na,test\na,train\n", r"split\.csv names a twice"),
+        ("stem,split\n", r"split\.csv names no image"),
     ],
 )
 def test_split_file_that_cannot_be_used(folder, content, message):
@@ -173,6 +177,24 @@ def test_split_file_that_cannot_be_used(folder, content, message):
     folder.text("split.csv", content)
     with pytest.raises(ValueError, match=message):
         open_dataset(folder.root)
+
+
+def test_names_that_are_no_utf8(folder):
+    folder.pair("a")
+    (folder.root / "split.csv").write_bytes("stem,split,where\na,test,Köln\n".encode("latin-1"))
+    with pytest.raises(ValueError, match=r"split\.csv is no UTF-8 text: "):
+        open_dataset(folder.root)
+    (folder.root / "split.csv").unlink()
+    odd = Path(os.fsdecode(os.fsencode(folder.root / "images") + b"/b\xff.jpg"))
+    odd.write_bytes((folder.root / "images" / "a.jpg").read_bytes())
+    with pytest.raises(ValueError, match=r"images holds a file whose name is no UTF-8: 'b\\udcff\.jpg'; rename it"):
+        open_dataset(folder.root)
+
+
+def test_format_isic2017_means_the_official_folders(folder):
+    folder.pair("a")
+    with pytest.raises(ValueError, match=r"--format isic2017: .* does not hold the official folders of ISIC-2017"):
+        open_dataset(folder.root, format="isic2017")
 
 
 def test_equal_stems(folder):

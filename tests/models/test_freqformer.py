@@ -2,6 +2,7 @@ import json
 
 import pytest
 import torch
+from safetensors import SafetensorError
 
 import activefreq as af
 from activefreq.models import FreqFormer, FreqFormerConfig, load_network, save_network
@@ -82,6 +83,16 @@ def test_checkpoint_errors_name_the_file(small, tmp_path):
         load_network(garbage)
     with pytest.raises(ValueError, match=r"unknown keys \['colour'\]"):
         FreqFormerConfig.from_dict({"colour": 1})
+
+
+def test_a_full_disk_names_the_file(small, tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise SafetensorError("Error while serializing: No space left on device")
+
+    monkeypatch.setattr("activefreq.models.checkpoint.save_file", full)
+    with pytest.raises(OSError, match=r"small\.safetensors cannot be written: .*No space left"):
+        save_network(tmp_path / "small.safetensors", small, {})
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_config_survives_json():

@@ -10,6 +10,12 @@ def test_options_go_to_the_task(tiny_system):
     assert (task.threshold, task.noise) == (0.3, (1, 2))
 
 
+def test_a_single_value_stands_for_a_list_of_one():
+    task = make_task("frequency-disentangled", classes="hippocampus", ids=1)
+    assert (tuple(task.classes), tuple(task.ids)) == (("hippocampus",), (1,))
+    assert make_task("freqmedclip", phrase="a polyp").phrase == "a polyp"
+
+
 def test_unknown_names_teach(tiny_system):
     with pytest.raises(ValueError, match="there is no task 'counting'; there is: frequency-disentangled, "):
         make_task("counting")
