@@ -83,7 +83,7 @@ def ablations() -> str:
 def cost() -> str:
     """Parameters, multiply-accumulates and time of one image."""
     record = stored("freqmedclip-cost")
-    header = ["network", "input", "trained", "frozen", "GMAC", "ms per image, fastest of 15"]
+    header = ["network", "input", "trained", "frozen", "GMAC", "ms per image, median of 15"]
     lines = [
         [
             row["name"],

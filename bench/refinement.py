@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import shlex
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -126,7 +127,8 @@ def main(command: list[str] | None = None) -> None:
         "batch_size": arguments.batch_size,
         "seed": 0,
         "command": f"python -m bench.refinement --model {trained.name} --data path/to/{dataset.name} "
-        f"--split {arguments.split} --threads {arguments.threads}",
+        f"--split {arguments.split} --threads {arguments.threads}"
+        + (f" --variants {shlex.join(arguments.variants)}" if arguments.variants else ""),
     }
     rows = taken_over(arguments.json, summary) if arguments.resume else []
     finished = {(row["variant"], row["strategy"]) for row in rows}

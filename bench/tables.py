@@ -20,6 +20,7 @@ from bench import (
     region_tables,
     selection_tables,
     speed_tables,
+    training_tables,
 )
 from bench.ablation_tables import ablation
 from bench.disentangled_tables import disentangled, disentangled_cost
@@ -61,12 +62,14 @@ TABLES: dict[str, Callable[[], str]] = {
     "worst": evaluation_tables.worst,
     "card-isic2017": lambda: model_card("isic2017"),
     "card-cvc": lambda: model_card("cvc_clinicdb_612"),
+    "corrective-clicks": training_tables.corrective_clicks,
     "training-epoch": speed_tables.training_epoch,
     "roi-align": speed_tables.roi_align,
     "systems": systems,
     "systems-by-clicks": compared_by_clicks,
     "cost": cost,
     "refinement": lambda: refinement("refinement-val"),
+    "refinement-before": lambda: refinement("refinement-before"),
     "refinement-both": lambda: refinement("refinement-both"),
     "refinement-cvc": lambda: refinement("refinement-cvc"),
     "ablation": ablation,

@@ -106,15 +106,18 @@ def evaluate(
     out: Annotated[Path | None, typer.Option(help="result folder; runs/MODEL-DATA-SPLIT by default")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="go on with the run in the result folder")] = False,
 ) -> None:
-    """Count the clicks a model needs (NoC, NoF, mIoU@k, seconds per click), or score its answers without clicks.
+    """Count the clicks a model needs, or score its answers without clicks.
 
-    With clicks, every object starts from an empty mask and is clicked until it is good.
+    With clicks, every object starts from an empty mask and is clicked until
+    it is good: NoC, NoF, mIoU@k, seconds per click.
     Strategies: largest (the field's rule), random, entropy, least-confidence,
-    acselect (all), and grouped, look-ahead, look-ahead-bound (slow: 16 trials
-    per click; the bound uses the truth). The result folder gets metrics.json, objects.csv, clicks.jsonl
-    (of several strategies each in its own folder) and report.html.
-    Without clicks, the answers of networks other than freqformer are compared with the truth: Dice, IoU, Hausdorff
-    distances and boundary Dice, in metrics.json and objects.csv.
+    acselect (these are "all"), and grouped, look-ahead, look-ahead-bound
+    (slow: 16 trials per click; the bound uses the truth). The result folder
+    gets metrics.json, objects.csv, clicks.jsonl (of several strategies each
+    in its own folder) and report.html.
+    Without clicks, the answers of networks other than freqformer are compared
+    with the truth: Dice, IoU, Hausdorff distances and boundary Dice, in
+    metrics.json and objects.csv.
 
     \b
     Examples:

@@ -177,10 +177,12 @@ def train(
 ) -> None:
     """Train a network: freqformer with simulated clicks, the others without.
 
-    Every epoch leaves a checkpoint, so a run that was stopped goes on with --resume. The best validated weights are
-    in OUT/model.safetensors, ready for `activefreq evaluate --model OUT`. Curves: tensorboard --logdir OUT.
-    freqmedclip and hfsti-net learn to take clicks with --network-option clicks=true. Where two defaults
-    are shown, the first is with clicks and the second, the task's own, without.
+    Every epoch leaves a checkpoint, so a run that was stopped goes on with
+    --resume. The best validated weights are in OUT/model.safetensors, ready
+    for `activefreq evaluate --model OUT`. Curves: tensorboard --logdir OUT.
+    freqmedclip and hfsti-net learn to take clicks with --network-option
+    clicks=true. Where two defaults are shown, the first is with clicks and
+    the second, the task's own, without.
 
     \b
     Examples:
@@ -188,7 +190,8 @@ def train(
       activefreq train --data path/to/isic2017 --out runs/first --learning-rate 5e-4 --resume
       activefreq train --data phantom --out runs/tiny --crop 128 --epochs 5
       activefreq train --model hfsti-net --data path/to/frames --out runs/video --epochs 20
-      torchrun --nproc-per-node 2 --no-python activefreq train --data path/to/isic2017 --out runs/two --device cuda
+      torchrun --nproc-per-node 2 --no-python \\
+        activefreq train --data path/to/isic2017 --out runs/two --device cuda
     """  # noqa: D301
     import torch
 
