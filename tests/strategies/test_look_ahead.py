@@ -173,7 +173,7 @@ def test_a_strategy_of_ones_own_may_ask_the_network():
         ({"gain": "best"}, "gain must be one of expected, true, got 'best'"),
         ({"among": "all"}, "among must be one of errors, anywhere, got 'all'"),
         ({"gain": "true", "among": "anywhere"}, "gain 'true' goes with among 'errors'"),
-        ({"candidates": 1}, "candidates must be at least 2, got 1"),
+        ({"candidates": 1}, "candidates must be a whole number of at least 2, got 1"),
     ],
 )
 def test_errors_teach(options, message):
