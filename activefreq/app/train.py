@@ -70,6 +70,9 @@ def train(
     ] = "val",
     masks: Annotated[str | None, typer.Option(help="folder of masks, where it is not masks/")] = None,
     ignore: Annotated[int | None, typer.Option(help="mask value that takes no part, for example 128")] = None,
+    skip_broken: Annotated[
+        bool, typer.Option("--skip-broken", help="leave out files that do not decode, instead of stopping")
+    ] = False,
     limit: Annotated[int | None, typer.Option(help="train on the first N objects, volumes, …")] = None,
     epochs: Annotated[int | None, typer.Option(help="passes over the data", show_default="120; the task's")] = None,
     batch_size: Annotated[int | None, typer.Option(help="images per step", show_default="16; the task's")] = None,
@@ -217,7 +220,7 @@ def train(
         split=split,
         validation_split=validation_split,
         limit=limit,
-        reading=_given(format=data_format, masks=masks, ignore=ignore),
+        reading=_given(format=data_format, masks=masks, ignore=ignore, skip_broken=skip_broken or None),
         settings=_given(
             epochs=epochs,
             batch_size=batch_size,

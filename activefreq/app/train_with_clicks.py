@@ -37,8 +37,8 @@ def train_with_clicks(
     from activefreq.training.pixels import load_pixels
     from activefreq.training.state import check_before_training
 
-    side: Any = network.config
-    config = TrainingConfig(**{"crop": side.input_size, **request.settings})
+    shape: Any = network.config
+    config = TrainingConfig(**{"crop": shape.input_size, **request.settings})
     dataset = open_dataset(request.data, split=request.split, limit=request.limit, **request.reading)
     held_out: Any = None
     if config.validate_every:

@@ -182,6 +182,23 @@ def test_validation_that_cannot_be(tmp_path, capsys):
     assert "skipped 1 objects (c: c.png has no object" in capsys.readouterr().err  # what takes no part is said
 
 
+def test_broken_images(tmp_path, capsys):
+    for folder in ("images", "masks"):
+        (tmp_path / "data" / folder).mkdir(parents=True)
+        pixels = torch.zeros(32, 32, dtype=torch.uint8)
+        pixels[4:20, 4:20] = 255
+        for name in "abc":
+            Image.fromarray(pixels.numpy()).save(tmp_path / "data" / folder / f"{name}.png")
+    (tmp_path / "data" / "images" / "c.png").write_bytes(b"no picture")
+    options = ["train", "--data", tmp_path / "data", "--split", "all", "--batch-size", "2", "--input-size", "32"]
+    options += ["--epochs", "1", "--validate-every", "0", "--out", tmp_path / "run"]
+    assert run(options) == 2
+    assert "; --skip-broken leaves such files out" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+    assert run([*options, "--skip-broken"]) == 0
+    assert "skipped 1 objects (c: " in capsys.readouterr().err
+
+
 def test_a_resumed_run_reads_the_same_data_the_same_way(tmp_path, capsys):
     rng = torch.Generator().manual_seed(0)
     for folder in ("images", "masks"):
