@@ -171,6 +171,13 @@ def train(
         float | None,
         typer.Option(help="loss weight of regions that are already right", show_default="1", rich_help_panel=CLICKS),
     ] = None,
+    plain_loop: Annotated[
+        bool,
+        typer.Option(
+            help="at the end, time some steps of a plain loop, to print the seconds of its epoch too",
+            rich_help_panel=CLICKS,
+        ),
+    ] = True,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")] = "cpu",
     threads: Annotated[
         int | None, typer.Option(help="processor threads of each process; by default they share every core")
@@ -249,6 +256,7 @@ def train(
         device=device,
         threads=threads,
         resume=resume,
+        plain_loop=plain_loop,
     )
     task_options = named_values(task_option, "train: --task-option")
     if takes_clicks(network):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+import typer
+
 from activefreq.app.skipped import say_skipped
 from activefreq.app.training_run import TrainingRequest, begin_encoder, run_in_processes, validation_data
 
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
 
     from activefreq.app.progress import TrainingBar
     from activefreq.data import Dataset
+    from activefreq.training.configuration import TrainingConfig
     from activefreq.training.process_group import ProcessGroup
 
 __all__ = ["train_with_clicks"]
@@ -67,8 +70,21 @@ def train_with_clicks(
             network, dataset, request.out, config, history, validate, request.resume, progress, pictured, group
         )
 
-    beside = "; beside a plain loop's: python -m bench.training_epoch"
-    run_in_processes(request, config.epochs, run, beside)
+    def afterwards() -> None:
+        if request.plain_loop and config.stage == "coarse":
+            typer.echo(_plain_loop(network, dataset, config))
+
+    run_in_processes(request, config.epochs, run, afterwards)
+
+
+def _plain_loop(network: nn.Module, dataset: Dataset, config: TrainingConfig) -> str:
+    """The seconds of a plain loop's epoch, to stand under those of the run."""
+    try:
+        from activefreq.training.plain_loop import plain_epoch_seconds
+    except ModuleNotFoundError:
+        return "a plain loop's: not measured, it needs opencv-python-headless"
+    seconds = plain_epoch_seconds(network, dataset, config)
+    return f"a plain loop's:    {seconds:.1f}, one process, image by image with PIL and cv2, float32; from a few steps"
 
 
 def _validation_figures(network: nn.Module, held_out: Dataset, seed: int, group: ProcessGroup) -> dict[str, float]:

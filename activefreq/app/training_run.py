@@ -38,6 +38,8 @@ class TrainingRequest:
     device: str
     threads: int | None
     resume: bool
+    plain_loop: bool = False
+    """Whether a plain loop is timed at the end."""
 
     def decides(self) -> dict[str, Any]:
         """What of the data a resumed run must share; of paths their last part, as records travel with the weights."""
@@ -46,7 +48,10 @@ class TrainingRequest:
 
 
 def run_in_processes(
-    request: TrainingRequest, epochs: int, run: Callable[[ProcessGroup, TrainingBar], Path], further: str = ""
+    request: TrainingRequest,
+    epochs: int,
+    run: Callable[[ProcessGroup, TrainingBar], Path],
+    afterwards: Callable[[], None] = lambda: None,
 ) -> None:
     """Call `run` in the processes that torch's launcher started, and say where the weights are.
 
@@ -54,7 +59,7 @@ def run_in_processes(
         request: what was asked for.
         epochs: of the run.
         run: given the processes and what to tell of every step; returns the path of the weights.
-        further: goes behind the seconds per epoch.
+        afterwards: called at the end by the process that prints, when the others may have ended.
     """
     import torch
 
@@ -75,7 +80,9 @@ def run_in_processes(
         if group.leads:
             typer.echo(_kept_epoch(path))
             typer.echo(f"weights: {path}")
-            typer.echo(_seconds(request.out / "log.jsonl") + further)
+            typer.echo(_seconds(request.out / "log.jsonl"))
+    if group.leads:
+        afterwards()
 
 
 @contextmanager

@@ -1,4 +1,5 @@
 import json
+import sys
 
 import pytest
 import torch
@@ -26,9 +27,25 @@ def test_trains_and_says_where_the_weights_are(tmp_path, capsys):
     assert run([*SHORT, "--out", tmp_path / "a"]) == 0
     assert f"weights: {tmp_path / 'a' / 'model.safetensors'}" in capsys.readouterr().out
     assert run([*SHORT, "--out", tmp_path / "b", "--start-from", tmp_path / "a", "--stage", "refine"]) == 0
-    assert "seconds per epoch: " in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "seconds per epoch: " in said
+    assert "plain loop" not in said  # there is none of this stage
     assert load(tmp_path / "a").network.refine_layer is None
     assert load(tmp_path / "b").network.refine_layer is not None
+
+
+def test_says_a_plain_loop_s_seconds(tmp_path, capsys, monkeypatch):
+    pytest.importorskip("cv2")
+    assert run([*SHORT, "--out", tmp_path / "a"]) == 0
+    ours, theirs = capsys.readouterr().out.splitlines()[-2:]
+    assert float(ours.removeprefix("seconds per epoch: ").split(",")[0]) > 0
+    assert float(theirs.removeprefix("a plain loop's:    ").split(",")[0]) > 0
+    assert run([*SHORT, "--out", tmp_path / "b", "--no-plain-loop"]) == 0
+    assert "plain loop" not in capsys.readouterr().out
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    monkeypatch.delitem(sys.modules, "activefreq.training.plain_loop")
+    assert run([*SHORT, "--out", tmp_path / "c"]) == 0
+    assert "not measured, it needs opencv-python-headless" in capsys.readouterr().out
 
 
 def test_encoder_from_a_folder(tmp_path, capsys):
