@@ -1,7 +1,8 @@
 """What each step around the network does to NoC: `python -m bench.refinement --data path/to/isic2017 [--json FILE] …`.
 
 One evaluation per variant and strategy, on the validation split, the same objects for all. Variants that need a refine
-layer are left out where the weights have none.
+layer are left out where the weights have none. With `--given` clicks do not start from nothing but correct a damaged
+copy of the truth (`bench/damaged.py`).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import shlex
 import sys
 from dataclasses import replace
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 import torch
@@ -23,6 +25,7 @@ import activefreq as af
 from activefreq.data import open_dataset
 from activefreq.predictor import FreqFormerPredictor, load
 from activefreq.steps import Steps
+from bench.damaged import Damaged, overlap
 from bench.measure import write_json
 
 # Name → steps, and the side that images are resized to (None: the network's own).
@@ -40,6 +43,7 @@ FIRST_STAGE: dict[str, Variant] = {
     "monotone clicks": (replace(NONE, monotone=True), None),
     "target crop, monotone clicks": (replace(CROP, monotone=True), None),
     "progressive merge": (replace(NONE, progressive_merge=True), None),
+    "target crop, progressive merge": (replace(CROP, progressive_merge=True), None),
     "network input 256": (NONE, 256),
     "network input 288": (NONE, 288),
 }
@@ -51,6 +55,7 @@ SECOND_STAGE: dict[str, Variant] = {
     "refine, network input 256": (replace(NONE, refine=True), 256),
 }
 STRATEGIES = ("largest", "acselect")
+SPOILT = 0.1  # by so much IoU below the given mask's, at some click
 
 
 def variants(predictor: FreqFormerPredictor) -> dict[str, Variant]:
@@ -63,10 +68,23 @@ def clicks_to(iou: float, curve: list[float]) -> int:
     return next((k for k, value in enumerate(curve, 1) if value >= iou), len(curve))
 
 
-def measure(predictor: FreqFormerPredictor, dataset: Any, strategy: str, batch_size: int) -> dict[str, Any]:
-    """NoC, NoF, mIoU and time of one evaluation."""
+def given_ious(dataset: Any) -> dict[str, float]:
+    """IoU of each object's given mask, by name."""
+    samples = (dataset[index] for index in range(len(dataset)))
+    return {sample.name: overlap(sample.given == 1, sample.mask == 1) for sample in samples}
+
+
+def measure(
+    predictor: FreqFormerPredictor, dataset: Any, strategy: str, batch_size: int, starts: dict[str, float] | None
+) -> dict[str, Any]:
+    """NoC, NoF, mIoU and time of one evaluation; with the IoUs that objects start from, how many masks it spoilt."""
     result = af.evaluate(predictor, dataset, strategy=strategy, batch_size=batch_size)
+    spoilt = {}
+    if starts is not None:
+        fallen = [starts[found.name] - min(found.ious) > SPOILT for found in result.results]
+        spoilt = {"spoilt": sum(fallen), "given_miou": mean(starts[found.name] for found in result.results)}
     return {
+        **spoilt,
         "strategy": strategy,
         "objects": len(result.results),
         "noc": {str(key): value for key, value in result.noc.items()},
@@ -82,7 +100,8 @@ def taken_over(path: Path | None, summary: dict[str, Any]) -> list[dict[str, Any
     if path is None or not path.exists():
         return []
     record = json.loads(path.read_text(encoding="utf-8"))
-    different = [name for name in ("weights_digest", "data", "split") if record["summary"][name] != summary[name]]
+    decides = ("weights_digest", "data", "split", "given")
+    different = [name for name in decides if record["summary"].get(name, False) != summary[name]]
     if different:
         raise SystemExit(f"--resume: {path} was measured with other {', '.join(different)}")
     return list(record["rows"])
@@ -104,6 +123,7 @@ def main(command: list[str] | None = None) -> None:
     parser.add_argument("--model", default="freqformer-isic2017", help="weights: a name or a path")
     parser.add_argument("--data", required=True, help="folder of a data set")
     parser.add_argument("--split", default="val")
+    parser.add_argument("--given", action="store_true", help="correct damaged masks instead of starting from nothing")
     parser.add_argument("--limit", type=int, help="only the first N objects")
     parser.add_argument("--strategies", nargs="+", default=list(STRATEGIES))
     parser.add_argument("--variants", nargs="+", metavar="NAME", help="only these")
@@ -113,7 +133,11 @@ def main(command: list[str] | None = None) -> None:
     parser.add_argument("--resume", action="store_true", help="keep the rows that FILE has, measure the others")
     arguments = parser.parse_args(command)
     torch.set_num_threads(arguments.threads)
-    dataset = open_dataset(arguments.data, split=arguments.split, limit=arguments.limit)
+    dataset: Any = open_dataset(arguments.data, split=arguments.split, limit=arguments.limit)
+    starts = None
+    if arguments.given:
+        dataset = Damaged(dataset)
+        starts = given_ious(dataset)
     trained = load(arguments.model)
     known = variants(trained)
     names = arguments.variants or list(known)
@@ -124,10 +148,12 @@ def main(command: list[str] | None = None) -> None:
         "weights_digest": trained.weights_digest(),
         "data": dataset.name,
         "split": arguments.split,
+        "given": arguments.given,
         "batch_size": arguments.batch_size,
         "seed": 0,
         "command": f"python -m bench.refinement --model {trained.name} --data path/to/{dataset.name} "
         f"--split {arguments.split} --threads {arguments.threads}"
+        + (" --given" if arguments.given else "")
         + (f" --variants {shlex.join(arguments.variants)}" if arguments.variants else ""),
     }
     rows = taken_over(arguments.json, summary) if arguments.resume else []
@@ -138,7 +164,7 @@ def main(command: list[str] | None = None) -> None:
         for strategy in arguments.strategies:
             if (name, strategy) in finished:
                 continue
-            row = measure(predictor, dataset, strategy, arguments.batch_size)
+            row = measure(predictor, dataset, strategy, arguments.batch_size, starts)
             rows.append(
                 {"variant": name, "steps": dataclasses.asdict(steps), "input_size": predictor.input_size, **row}
             )

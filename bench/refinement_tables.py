@@ -17,28 +17,33 @@ def refinement(name: str) -> str:
     record = stored(name)
     rows, machine = record["rows"], record["machine"]
     strategies = list(dict.fromkeys(row["strategy"] for row in rows))
+    given = record["summary"].get("given", False)
     header = ["step"]
     for strategy in strategies:
         header += [f"`{strategy}`: NoC@80", "NoC@85", "NoC@90", "NoF@90", "ΔNoC@90", "mIoU@2"]
+        header += ["spoilt"] if given else []
     lines = []
     for variant in dict.fromkeys(row["variant"] for row in rows):
         of = {row["strategy"]: row for row in rows if row["variant"] == variant}
         cells = [variant]
         for strategy in strategies:
             if strategy not in of:
-                cells += [""] * 6
+                cells += [""] * (7 if given else 6)
                 continue
             row = of[strategy]
             cells += [*(f"{row['noc'][key]:.2f}" for key in KEYS), str(row["nof"]["90"])]
             cells.append(_difference(row, next(other for other in rows if other["strategy"] == strategy)))
             cells.append(f"{row['miou'][1]:.3f}")
+            cells += [str(row["spoilt"])] if given else []
         lines.append(cells)
     summary = record["summary"]
     return markdown(header, lines) + (
         f"\n\n{rows[0]['objects']} objects of the {summary['split']} split, `{summary['model']}`, "
         f"{machine['processor']}, torch {machine['torch']}, commit {machine['commit']}, {machine['time'][:10]}, "
         f"batch {summary['batch_size']}. ±: standard error of the difference to the first row, object by object. "
-        f"mIoU@2: a stopped object keeps its last IoU. Made by `{summary['command']}`."
+        f"mIoU@2: a stopped object keeps its last IoU. "
+        + (f"The given masks' mIoU: {rows[0]['given_miou']:.3f}. " if given else "")
+        + f"Made by `{summary['command']}`."
     )
 
 

@@ -82,8 +82,8 @@ def clicks(record: dict[str, Any], target: Path, data: str, model: str) -> None:
 
 
 def _picture(predictor: Any, sample: Any, made: list[Click], iou: float) -> Image.Image:
-    active, image, truth = open_object(sample, 0)
-    mask = replay(predictor, image, made) > torch.tensor(0.5)
+    active, image, truth, start = open_object(sample, 0)
+    mask = replay(predictor, image, made, start) > torch.tensor(0.5)
     result = ObjectResult(0, active.name, active.history.size, active.area, made, [iou], "max_clicks")
     example = Example(result, image.permute(1, 2, 0).numpy(), truth.numpy(), mask.numpy())
     picture = Image.open(io.BytesIO(draw_example(example))).convert("RGB")

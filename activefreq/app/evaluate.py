@@ -25,6 +25,7 @@ OF_CLICKS = (
     "full_curve",
     "threshold",
     "steps",
+    "given_masks",
     "batch_size",
 )
 
@@ -84,6 +85,10 @@ def evaluate(
         list[str] | None,
         typer.Option(help="NAME=VALUE, as min_area=64; repeat for more", rich_help_panel=CLICKS, metavar="NAME=VALUE"),
     ] = None,
+    given_masks: Annotated[
+        Path | None,
+        typer.Option(help="folder of masks to correct, instead of starting from nothing", rich_help_panel=CLICKS),
+    ] = None,
     max_clicks: Annotated[int, typer.Option(help="clicks per object", rich_help_panel=CLICKS)] = 20,
     full_curve: Annotated[
         bool, typer.Option("--full-curve", help="run every click, as mIoU@k of papers needs", rich_help_panel=CLICKS)
@@ -109,7 +114,9 @@ def evaluate(
     """Count the clicks a model needs, or score its answers without clicks.
 
     With clicks, every object starts from an empty mask and is clicked until
-    it is good: NoC, NoF, mIoU@k, seconds per click.
+    it is good: NoC, NoF, mIoU@k, seconds per click. With --given-masks it
+    starts from one that another program made; --steps progressive-merge then
+    changes that at the clicks alone.
     Strategies: largest (the field's rule), random, entropy, least-confidence,
     acselect (these are "all"), and grouped, look-ahead, look-ahead-bound
     (slow: 16 trials per click; the bound uses the truth). The result folder
@@ -162,6 +169,7 @@ def evaluate(
             threshold=threshold,
             seed=seed,
             steps=steps,
+            given_masks=given_masks,
             batch_size=batch_size,
         )
         count_clicks(model, data, split, reading_options, how, device, out, resume)

@@ -21,6 +21,8 @@ class Sample:
     """(H, W, 3) RGB."""
     mask: NDArray[np.int8]
     """(H, W): 1 object, 0 background, -1 ignore."""
+    given: NDArray[np.int8] | None = None
+    """(H, W) of 1 and 0: a mask that clicks are to correct. None: they start from nothing."""
 
 
 class Dataset(Protocol):

@@ -73,9 +73,9 @@ class DeviceGroup(Group):
         }
         self._runner = GraphRunner(device, rules.record)
 
-    def add(self, active: ActiveObject, image: torch.Tensor, target: torch.Tensor) -> None:
+    def add(self, active: ActiveObject, image: torch.Tensor, target: torch.Tensor, start: torch.Tensor) -> None:
         """As `Group.add`."""
-        super().add(active, image, target)
+        super().add(active, image, target, start)
         numbers = range(1, self.rules.max_clicks + 1)
         seeds = torch.tensor([click_seed(self.rules.seed, active.name, number) for number in numbers], device="cpu")
         self._set(len(self) - 1, clicks=PADDING, made=0, seeds=seeds, held=True)

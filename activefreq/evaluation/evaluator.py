@@ -61,9 +61,10 @@ def evaluate(
 ) -> Evaluation:
     """Click on every object of a data set until its mask is good, and count the clicks.
 
-    Each object starts from an empty mask. The strategy clicks on the errors of the current mask, the predictor answers,
-    and so on until IoU >= max(thresholds), or `max_clicks` clicks, or nothing is left to click. Up to `batch_size`
-    objects of one image size go through the predictor together; images are never padded or resized.
+    Each object starts from an empty mask, or from the sample's `given` one. The strategy clicks on the errors of the
+    current mask, the predictor answers, and so on, at least once, until IoU >= max(thresholds), or `max_clicks` clicks,
+    or nothing is left to click. Up to `batch_size` objects of one image size go through the predictor together; images
+    are never padded or resized.
 
     On CUDA, with a named strategy and a predictor whose attribute `capturable` is true (`FreqFormerPredictor`), a click
     on the whole batch is one CUDA graph and the host reads one small table per click. Clicks are the same either way.
@@ -73,7 +74,8 @@ def evaluate(
         dataset: a sequence of samples with `name`, `image` and `mask`, see `activefreq.evaluation.Sample`.
         strategy: a name of `activefreq.acselect.STRATEGIES` or `FURTHER_STRATEGIES`, a function
             f(prob, target, clicked) → Selection, or an object with `select_with`, which may ask the predictor
-            (`activefreq.strategies.AskingStrategy`). The first click is the one of "largest" for all.
+            (`activefreq.strategies.AskingStrategy`). The first click is the one of "largest" for all,
+            unless a mask is given.
         max_clicks: clicks per object, at least 1.
         thresholds: of IoU, in (0, 1], at which NoC and NoF are counted.
         batch_size: objects per call of the predictor, at least 1.

@@ -64,8 +64,8 @@ def make_example(
     predictor: Predictor, dataset: Dataset, result: ObjectResult, device: torch.device, threshold: float
 ) -> Example:
     """Decode an object again and repeat its clicks."""
-    _, image, target = open_object(dataset[result.index], result.index)
-    probability = replay(predictor, image.to(device), result.clicks)
+    _, image, target, start = open_object(dataset[result.index], result.index)
+    probability = replay(predictor, image.to(device), result.clicks, start.to(device))
     return Example(
         result=result,
         image=image.permute(1, 2, 0).numpy(),
@@ -74,9 +74,9 @@ def make_example(
     )
 
 
-def replay(predictor: Predictor, image: torch.Tensor, clicks: Sequence[Click]) -> torch.Tensor:
-    """The probabilities (H, W) float32 after the given clicks on one image (3, H, W), click by click."""
-    probability = torch.zeros((1, *image.shape[1:]), device=image.device)
+def replay(predictor: Predictor, image: torch.Tensor, clicks: Sequence[Click], start: torch.Tensor) -> torch.Tensor:
+    """The probabilities (H, W) float32 after these clicks on one image (3, H, W), one by one from `start` (H, W)."""
+    probability = start.unsqueeze(0)
     for count in range(1, len(clicks) + 1):
         with evaluation_mode(predictor):
             answer = predictor.predict(image.unsqueeze(0), pad_clicks([clicks[:count]], image.device), probability)

@@ -26,6 +26,9 @@ class Sample(Protocol):
     def mask(self) -> npt.ArrayLike | torch.Tensor:
         """Integer (H, W): 1 object, 0 background, -1 ignore; array or tensor."""
 
+    # Optional: `given`, the mask that clicks are to correct, (H, W) of 0 and 1 or of probabilities, array or tensor;
+    # without it, or where it is None, an object starts from nothing. All samples of a data set have one, or none has.
+
 
 class Dataset(Protocol):
     """A sequence of samples, whose sizes may differ.

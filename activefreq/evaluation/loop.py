@@ -53,11 +53,11 @@ class ClickLoop:
     predictor: Predictor
     dataset: Dataset
     strategy: Strategy | AskingStrategy
-    """Chooses every click after the first."""
+    """Chooses every click where there is a mask."""
     strategy_name: str
     """What results and messages call it."""
     first_click: Strategy | AskingStrategy
-    """Chooses the first click, where nothing is predicted yet."""
+    """Chooses the first click where no mask was given."""
     max_clicks: int
     stop_at: float
     """An object stops at the first IoU >= this; above 1: never."""
@@ -75,6 +75,7 @@ class ClickLoop:
 
     def __post_init__(self) -> None:
         self.clock = Clock(self.device, STAGES if self.rounds == "host" else DEVICE_STAGES)
+        self._edits: bool | None = None
         self._limit = torch.tensor(self.threshold, dtype=torch.float32, device=self.device)
 
     def run(self, indices: Iterable[int]) -> Iterator[ObjectResult]:
@@ -109,6 +110,11 @@ class ClickLoop:
                 except NothingToSegmentError as reason:
                     self.skipped[str(sample.name)] = str(reason)
                     continue
+            if self._edits is None:
+                self._edits = entry[0].edits
+            if entry[0].edits != self._edits:
+                has = "no given mask, which others have" if self._edits else "a given mask, which others do not have"
+                raise ValueError(f"evaluate: object {sample.name!r} has {has}: all start from one, or none does")
             yield entry
 
     def _round(self, group: Group) -> list[ObjectResult]:
@@ -165,7 +171,7 @@ class ClickLoop:
     def _select(self, group: Group) -> list[ObjectResult]:
         """Give every object its next click; objects on which there is nothing to click leave."""
         with self.clock.stage("select"):
-            started = len(group) - group.unclicked
+            started = len(group) - group.empty
             rows: list[Row] = []
             if started:
                 rows += self._rows(self.strategy, self.strategy_name, group, slice(0, started))
@@ -194,9 +200,11 @@ class ClickLoop:
             return "reached"
         return "max_clicks" if len(active.history) == self.max_clicks else None
 
-    @staticmethod
-    def _leave(group: Group, reasons: list[StopReason | None]) -> list[ObjectResult]:
-        """Take the objects that have a reason to stop out of the group."""
-        results = [a.finish(reason) for a, reason in zip(group.objects, reasons, strict=True) if reason]
+    def _leave(self, group: Group, reasons: list[StopReason | None]) -> list[ObjectResult]:
+        """Take the objects that have a reason to stop out of the group; without a single click they are skipped."""
+        results = [a.finish(reason) for a, reason in zip(group.objects, reasons, strict=True) if reason and a.ious]
+        for active, reason in zip(group.objects, reasons, strict=True):
+            if reason and not active.ious:
+                self.skipped[active.name] = "the given mask leaves nothing to click"
         group.remove([slot for slot, reason in enumerate(reasons) if reason])
         return results

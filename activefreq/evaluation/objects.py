@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from activefreq.clicks import Click, ClickHistory
@@ -52,6 +53,8 @@ class ActiveObject:
     history: ClickHistory
     area: int
     ious: list[float] = field(default_factory=list)
+    edits: bool = False
+    """Whether it starts from a given mask."""
 
     def finish(self, reason: StopReason) -> ObjectResult:
         """The result, once the object has stopped."""
@@ -64,12 +67,13 @@ def click_seed(seed: int, name: str, click: int) -> int:
     return int.from_bytes(digest, "little") >> 1
 
 
-def open_object(sample: Sample, index: int) -> tuple[ActiveObject, torch.Tensor, torch.Tensor]:
+def open_object(sample: Sample, index: int) -> tuple[ActiveObject, torch.Tensor, torch.Tensor, torch.Tensor]:
     """Check a sample and convert it.
 
     Returns:
-        The object with no click yet, its image (3, H, W) float32 in [0, 1] and its target (H, W) int8 (1 object,
-        0 background, -1 ignore), both on the CPU.
+        The object with no click yet, its image (3, H, W) float32 in [0, 1], its target (H, W) int8 (1 object,
+        0 background, -1 ignore) and the mask it starts from, (H, W) float32 in [0, 1], 0 where none is given; all on
+        the CPU.
 
     Raises:
         NothingToSegmentError: no pixel of the mask is 1.
@@ -84,7 +88,10 @@ def open_object(sample: Sample, index: int) -> tuple[ActiveObject, torch.Tensor,
     if area == 0:
         raise NothingToSegmentError("the mask has no object pixel")
     height, width = target.shape
-    return ActiveObject(index, str(sample.name), ClickHistory((height, width)), area), image, target
+    given = getattr(sample, "given", None)
+    start = torch.zeros(target.shape, device="cpu") if given is None else _given(given, target, where)
+    active = ActiveObject(index, str(sample.name), ClickHistory((height, width)), area, edits=given is not None)
+    return active, image, target, start
 
 
 def _image(image: torch.Tensor, where: str) -> torch.Tensor:
@@ -114,6 +121,16 @@ def _target(mask: torch.Tensor, where: str) -> torch.Tensor:
     if len(other):
         raise ValueError(f"{where}: mask must hold 1 (object), 0 and -1 (ignored) alone, got {int(other[0])}")
     return target
+
+
+def _given(mask: npt.ArrayLike | torch.Tensor, target: torch.Tensor, where: str) -> torch.Tensor:
+    given = torch.as_tensor(np.asarray(mask), device="cpu")
+    if given.shape != target.shape:
+        raise ValueError(f"{where}: the given mask must have shape {tuple(target.shape)}, got {tuple(given.shape)}")
+    given = given.to(torch.float32)
+    if not ((given >= 0) & (given <= 1)).all():  # also false for NaN
+        raise ValueError(f"{where}: the given mask must hold 0 and 1, or probabilities")
+    return given
 
 
 def _size(plane: torch.Tensor) -> str:

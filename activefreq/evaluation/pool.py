@@ -11,8 +11,8 @@ from activefreq.evaluation.objects import ActiveObject
 
 __all__ = ["Ahead", "Entry", "Group", "Pool"]
 
-Entry = tuple[ActiveObject, torch.Tensor, torch.Tensor]
-"""An object with its image and target, see `objects.open_object`."""
+Entry = tuple[ActiveObject, torch.Tensor, torch.Tensor, torch.Tensor]
+"""An object with its image, its target and the mask it starts from, see `objects.open_object`."""
 
 
 class Group:
@@ -63,7 +63,7 @@ class Group:
 
     @property
     def previous(self) -> torch.Tensor:
-        """(n, H, W) float32: the last probabilities, 0 before the first click."""
+        """(n, H, W) float32: the last probabilities; before the first click 0, or the mask that was given."""
         return self._slabs["previous"][: len(self)]
 
     @property
@@ -72,17 +72,17 @@ class Group:
         return self._slabs["clicked"][: len(self)]
 
     @property
-    def unclicked(self) -> int:
-        """How many objects have no click yet; they are the last ones."""
-        return sum(len(active.history) == 0 for active in self.objects)
+    def empty(self) -> int:
+        """How many objects have neither a click nor a given mask; they are the last ones."""
+        return sum(not active.edits and len(active.history) == 0 for active in self.objects)
 
-    def add(self, active: ActiveObject, image: torch.Tensor, target: torch.Tensor) -> None:
+    def add(self, active: ActiveObject, image: torch.Tensor, target: torch.Tensor, start: torch.Tensor) -> None:
         """Give an object the next slot, growing the slabs by doubling."""
         slot = len(self.objects)
         if slot == self.slots:
             self._grow(min(2 * slot, self.capacity))
         self.objects.append(active)
-        self._set(slot, images=image, targets=target, previous=0, clicked=False)
+        self._set(slot, images=image, targets=target, previous=start, clicked=False)
 
     def _set(self, slot: int, **values: torch.Tensor | int | bool) -> None:
         for name, value in values.items():

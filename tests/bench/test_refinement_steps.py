@@ -4,6 +4,7 @@ import importlib
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).parents[2]
@@ -40,3 +41,31 @@ def test_unknown_variants_are_listed(refinement, capsys):
     with pytest.raises(SystemExit):
         refinement.main(["--data", "phantom", "--limit", "1", "--variants", "nonsense"])
     assert "no variant 'nonsense'; there are whole image, target crop" in capsys.readouterr().err
+
+
+def test_masks_to_be_corrected(refinement, tmp_path, monkeypatch):
+    stored = tmp_path / "refinement-given.json"
+    command = ["--data", "phantom", "--limit", "2", "--strategies", "largest", "--given", "--json", str(stored)]
+    refinement.main([*command, "--variants", "whole image", "progressive merge"])
+    record = json.loads(stored.read_text())
+    assert record["summary"]["given"]
+    assert all(0.75 <= row["given_miou"] <= 0.85 and 0 <= row["spoilt"] <= 2 for row in record["rows"])
+    with pytest.raises(SystemExit, match="other given"):
+        refinement.main([*(word for word in command if word != "--given"), "--resume"])
+    monkeypatch.setattr(importlib.import_module("bench.speed_tables"), "RESULTS", tmp_path)
+    table = importlib.import_module("bench.tables").refinement("refinement-given").splitlines()
+    assert table[0].endswith("| spoilt |")
+    assert "The given masks' mIoU: 0.8" in table[-1]
+
+
+@pytest.mark.parametrize("radius", [3, 12, 40])
+def test_damage_has_its_range(refinement, radius):
+    damaged = importlib.import_module("bench.damaged")
+    rows, columns = np.indices((120, 130))
+    truth = np.hypot(rows - 60, columns - 50) <= radius
+    masks = [damaged.damage(truth, np.random.default_rng(seed)) for seed in (0, 0, 1, 2, 3)]
+    assert (masks[0] == masks[1]).all()
+    assert (masks[0] != masks[2]).any()
+    assert all(0.75 <= damaged.overlap(mask, truth) <= 0.85 for mask in masks)
+    assert any((mask & ~truth).any() for mask in masks)
+    assert any((truth & ~mask).any() for mask in masks)

@@ -45,15 +45,15 @@ def test_slots_follow_their_objects():
     assert held(group) == []
 
 
-def test_unclicked_objects_are_the_last():
+def test_objects_without_a_mask_are_the_last():
     group = Group((4, 6), CPU, 4)
     for index in range(2):
         group.add(*entry(index))
     for active in group.objects:
         active.history.add(0, 0, 1)
-    assert group.unclicked == 0
+    assert group.empty == 0
     group.add(*entry(2))
-    assert group.unclicked == 1
+    assert group.empty == 1
 
 
 def test_the_pool_groups_by_size_and_takes_the_largest():

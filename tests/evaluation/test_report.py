@@ -87,7 +87,9 @@ def test_replay_feeds_the_mask_before():
             return previous + 0.125
 
     image = torch.zeros(3, 4, 4)
-    assert torch.equal(replay(Counting(), image, [(0, 0, 1), (1, 1, 0), (2, 2, 1)]), torch.full((4, 4), 0.375))
+    assert torch.equal(
+        replay(Counting(), image, [(0, 0, 1), (1, 1, 0), (2, 2, 1)], image[0] * 0), torch.full((4, 4), 0.375)
+    )
 
 
 def test_an_object_on_a_very_flat_image_is_drawn():
