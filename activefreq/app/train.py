@@ -70,6 +70,10 @@ def train(
     ] = "val",
     masks: Annotated[str | None, typer.Option(help="folder of masks, where it is not masks/")] = None,
     ignore: Annotated[int | None, typer.Option(help="mask value that takes no part, for example 128")] = None,
+    objects: Annotated[
+        str | None,
+        typer.Option(help="separate: each id of a mask is an object; merged", show_default="separate; the task's"),
+    ] = None,
     skip_broken: Annotated[
         bool, typer.Option("--skip-broken", help="leave out files that do not decode, instead of stopping")
     ] = False,
@@ -227,7 +231,9 @@ def train(
         split=split,
         validation_split=validation_split,
         limit=limit,
-        reading=_given(format=data_format, masks=masks, ignore=ignore, skip_broken=skip_broken or None),
+        reading=_given(
+            format=data_format, masks=masks, ignore=ignore, objects=objects, skip_broken=skip_broken or None
+        ),
         settings=_given(
             epochs=epochs,
             batch_size=batch_size,

@@ -47,7 +47,6 @@ def train_with_clicks(
     if config.validate_every:
         with validation_data(request):
             held_out = open_dataset(request.data, split=request.validation_split, **request.reading)
-    say_skipped(getattr(dataset, "skipped", {}))
     # Travels with the weights, so it holds names and settings, not the paths of this machine.
     history = {
         "data": dataset.name,
@@ -61,6 +60,8 @@ def train_with_clicks(
     check_before_training(len(dataset), request.out, config, request.resume)
 
     def run(group: ProcessGroup, progress: TrainingBar) -> Path:
+        if group.leads:
+            say_skipped(getattr(dataset, "skipped", {}))
         begin_encoder(network, encoder_from, request, history, group.leads)
         network.to(group.device)
         validate = None if held_out is None else lambda net: _validation_figures(net, held_out, config.seed, group)

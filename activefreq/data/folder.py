@@ -35,7 +35,9 @@ def folder_pairs(root: Path, masks: str | Path | None = None) -> tuple[dict[str,
     """
     images = find_pictures(root / IMAGES) if (root / IMAGES).is_dir() else {}
     if not images:
-        raise ValueError(f"{root / IMAGES} holds no images")
+        volumes = any((root / IMAGES).glob("*.nii*"))
+        hint = "; its volumes (.nii) are for frequency-disentangled, which takes no clicks" if volumes else ""
+        raise ValueError(f"{root / IMAGES} holds no images{hint}")
     mask_folder = _mask_folder(root, masks)
     mask_files = find_pictures(mask_folder)
     rows = read_splits(root / SPLITS, images) if (root / SPLITS).is_file() else {stem: {} for stem in images}

@@ -1,5 +1,8 @@
 import json
+import os
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -7,6 +10,7 @@ from PIL import Image
 from tensorboard.backend.event_processing import event_accumulator
 from transformers import SegformerConfig, SegformerModel
 
+import activefreq
 from activefreq.app.command_line import main
 from activefreq.data import Phantom
 from activefreq.models import HFSTINet
@@ -214,6 +218,30 @@ def test_broken_images(tmp_path, capsys):
     assert not (tmp_path / "run").exists()
     assert run([*options, "--skip-broken"]) == 0
     assert "skipped 1 objects (c: " in capsys.readouterr().err
+
+
+def test_objects_of_one_mask_and_what_two_processes_say(tmp_path):
+    """Masks of two ids: two objects each, or one together. What is left out and reached is said by one process."""
+    for folder in ("images", "masks"):
+        (tmp_path / "data" / folder).mkdir(parents=True)
+        pixels = torch.zeros(32, 32, dtype=torch.uint8)
+        for name, ids in (("a", (1, 2)), ("b", (1, 2)), ("c", (0, 0))):
+            pixels[4:12, 4:20], pixels[20:28, 4:20] = ids
+            Image.fromarray(pixels.numpy()).save(tmp_path / "data" / folder / f"{name}.png")
+    options = ["train", "--data", tmp_path / "data", "--split", "all", "--batch-size", "2", "--input-size", "32"]
+    options += ["--epochs", "1", "--validate-every", "0"]
+    for objects, count in ((["--objects", "merged"], 2), ([], 4)):
+        out = tmp_path / str(count)
+        assert run([*options, *objects, "--out", out]) == 0
+        assert load(out).history["samples"] == count
+    (tmp_path / "run.py").write_text("from activefreq.app.command_line import main\nmain()\n")
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    command = [str(word) for word in [*launcher, tmp_path / "run.py", *options, "--out", tmp_path / "two"]]
+    package = str(Path(activefreq.__file__).parents[1])
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": package}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert done.stderr.count("skipped 1 objects (c: ") == 1
+    assert [line.split(":")[0] for line in done.stdout.splitlines()][:3] == ["kept", "weights", "seconds per epoch"]
 
 
 def test_a_resumed_run_reads_the_same_data_the_same_way(tmp_path, capsys):

@@ -113,7 +113,12 @@ def test_nothing_there(folder):
     with pytest.raises(ValueError, match="images holds no images"):
         open_dataset(folder.root, format="folder")
     (folder.root / "images").mkdir()
-    with pytest.raises(ValueError, match="images holds no images"):
+    with pytest.raises(ValueError, match=r"images holds no images$"):
+        open_dataset(folder.root)
+    (folder.root / "images" / "a.nii.gz").touch()
+    with pytest.raises(
+        ValueError, match=r"images holds no images; its volumes \(.nii\) are for frequency-disentangled"
+    ):
         open_dataset(folder.root)
 
 
