@@ -69,6 +69,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "systems-by-clicks": compared_by_clicks,
     "cost": cost,
     "refinement": lambda: refinement("refinement-val"),
+    "refinement-given": lambda: refinement("refinement-given"),
     "refinement-before": lambda: refinement("refinement-before"),
     "refinement-both": lambda: refinement("refinement-both"),
     "refinement-cvc": lambda: refinement("refinement-cvc"),
