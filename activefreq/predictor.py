@@ -47,7 +47,7 @@ class Predictor(Protocol):
         Args:
             images: (B, 3, H, W) float in [0, 1].
             clicks: (B, K, 3) integers (y, x, label) in order; label 1 positive, 0 negative, -1 padding.
-            previous: (B, H, W) probabilities of the call before, zero before the first click.
+            previous: (B, H, W) probabilities of the call before; at the first click zero, or a mask to be corrected.
 
         Returns:
             (B, H, W) probabilities.

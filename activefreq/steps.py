@@ -22,7 +22,8 @@ class Steps:
     """What a FreqFormerPredictor does around the network, each step apart (paper, 3.3; FocalClick)."""
 
     target_crop: bool = True
-    """From the second click on the network sees the box of the previous mask and the positive clicks, enlarged."""
+    """Where there is a mask, so from the second click on, or the first on a given mask, the network sees the box of it
+    and of the positive clicks, enlarged."""
     flip: bool = False
     """The mean of two answers: for the image and for its mirror image. Twice the work (RITM's evaluation does so)."""
     refine: bool | None = None

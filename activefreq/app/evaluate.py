@@ -153,6 +153,10 @@ def evaluate(
         "limit": limit,
         "seed": seed,
     }
+    if given_masks is not None:
+        reading_options["given_masks"] = given_masks
+        if model == TOY:
+            raise ValueError(f"evaluate: --given-masks is for networks; {TOY} does not look at the mask before a click")
     if model == TOY and clicks is False:
         raise ValueError(f"evaluate: --no-clicks belongs to networks that answer without clicks; {TOY} does not")
     weights, name = (None, model) if model == TOY else find_weights(model)
@@ -169,7 +173,6 @@ def evaluate(
             threshold=threshold,
             seed=seed,
             steps=steps,
-            given_masks=given_masks,
             batch_size=batch_size,
         )
         count_clicks(model, data, split, reading_options, how, device, out, resume)

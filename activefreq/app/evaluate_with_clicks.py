@@ -34,7 +34,6 @@ class ClickOptions:
     threshold: float
     seed: int
     steps: str | None
-    given_masks: Path | None
     batch_size: int
 
 
@@ -49,7 +48,7 @@ def count_clicks(
     resume: bool,
 ) -> None:
     """Count the clicks that a network or the toy needs."""
-    from activefreq.data import GivenMasks, open_dataset
+    from activefreq.data import open_dataset
     from activefreq.evaluation.evaluator import check_arguments
     from activefreq.evaluation.provenance import dataset_description, model_description, versions
     from activefreq.evaluation.report import write_report
@@ -61,8 +60,7 @@ def count_clicks(
     strategies = _strategies(clicks.strategy, options, clicks.strategy_option)
     check_arguments(clicks.max_clicks, clicks.batch_size, clicks.threshold)
     predictor = _open_predictor(model, device, clicks.steps, clicks.threshold)
-    opened = open_dataset(data, split=split, **reading)
-    dataset = opened if clicks.given_masks is None else GivenMasks(opened, clicks.given_masks)
+    dataset = open_dataset(data, split=split, **reading)
     described = {"model": model_description(predictor), "data": dataset_description(dataset)}
     settings: dict[str, Any] = {
         "max_clicks": clicks.max_clicks,
@@ -72,8 +70,6 @@ def count_clicks(
     }
     folder = out or result_folder(described)
     data_options = {key: str(value) if isinstance(value, Path) else value for key, value in reading.items()}
-    if clicks.given_masks is not None:
-        data_options["given_masks"] = str(clicks.given_masks)
     claim_folder(
         folder,
         {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 
 import typer
@@ -12,7 +13,10 @@ _SHOWN = 5
 
 
 def say_skipped(skipped: Mapping[str, str], what: str = "objects") -> None:
-    """How many, and why the first few; nothing where none was. `skipped`: name → reason."""
-    if skipped:
+    """How many, and why the first few; nothing where none was. `skipped`: name → reason.
+
+    Of the processes that torch's launcher started the first one says it.
+    """
+    if skipped and os.environ.get("RANK", "0") == "0":
         listed = "; ".join(f"{name}: {reason}" for name, reason in list(skipped.items())[:_SHOWN])
         typer.echo(f"skipped {len(skipped)} {what} ({listed}{'; …' if len(skipped) > _SHOWN else ''})", err=True)

@@ -55,6 +55,7 @@ def train_without_clicks(
     if config.validate_every:
         with validation_data(request):
             held_out = task.items(request.data, request.validation_split, **request.reading)
+    say_skipped(getattr(items, "skipped", None) or {}, "images")
     history = {
         "data": items.name,
         "split": request.split,
@@ -66,8 +67,6 @@ def train_without_clicks(
     check_before_training(len(items), request.out, config, request.resume)
 
     def run(group: ProcessGroup, progress: TrainingBar) -> Path:
-        if group.leads:
-            say_skipped(getattr(items, "skipped", None) or {}, "images")
         begin_encoder(network, encoder_from, request, history, group.leads)
         network.to(group.device)
         return train_click_free(

@@ -47,6 +47,7 @@ def train_with_clicks(
     if config.validate_every:
         with validation_data(request):
             held_out = open_dataset(request.data, split=request.validation_split, **request.reading)
+    say_skipped(getattr(dataset, "skipped", {}))
     # Travels with the weights, so it holds names and settings, not the paths of this machine.
     history = {
         "data": dataset.name,
@@ -60,8 +61,6 @@ def train_with_clicks(
     check_before_training(len(dataset), request.out, config, request.resume)
 
     def run(group: ProcessGroup, progress: TrainingBar) -> Path:
-        if group.leads:
-            say_skipped(getattr(dataset, "skipped", {}))
         begin_encoder(network, encoder_from, request, history, group.leads)
         network.to(group.device)
         validate = None if held_out is None else lambda net: _validation_figures(net, held_out, config.seed, group)
@@ -71,21 +70,29 @@ def train_with_clicks(
             network, dataset, request.out, config, history, validate, request.resume, progress, pictured, group
         )
 
-    def afterwards() -> None:
+    def afterwards(group: ProcessGroup) -> None:
         if request.plain_loop and config.stage == "coarse":
-            typer.echo(_plain_loop(network, dataset, config))
+            typer.echo("a plain loop's:    " + _plain_loop(network, dataset, config, group))
 
     run_in_processes(request, config.epochs, run, afterwards)
 
 
-def _plain_loop(network: nn.Module, dataset: Dataset, config: TrainingConfig) -> str:
-    """The seconds of a plain loop's epoch, to stand under those of the run."""
+def _plain_loop(network: nn.Module, dataset: Dataset, config: TrainingConfig, group: ProcessGroup) -> str:
+    """The seconds of a plain loop's epoch, to stand under those of the run; the run is over, whatever happens here."""
+    import torch
+
+    if group.device.type == "cpu":  # the threads of the others are free by now
+        torch.set_num_threads(group.size * torch.get_num_threads())
     try:
         from activefreq.training.plain_loop import plain_epoch_seconds
-    except ModuleNotFoundError:
-        return "a plain loop's: not measured, it needs opencv-python-headless"
-    seconds = plain_epoch_seconds(network, dataset, config)
-    return f"a plain loop's:    {seconds:.1f}, one process, image by image with PIL and cv2, float32; from a few steps"
+
+        seconds = plain_epoch_seconds(network, dataset, config)
+    except ImportError:
+        return "not measured, it needs opencv-python-headless"
+    except (RuntimeError, OSError, KeyboardInterrupt) as error:  # out of memory, say, where the run was in bfloat16
+        return f"not measured ({str(error).splitlines()[0] if str(error) else type(error).__name__})"
+    threads = f", {torch.get_num_threads()} threads" if group.device.type == "cpu" else ""
+    return f"{seconds:.1f}, one process{threads}, image by image with PIL and cv2, float32; from a few steps"
 
 
 def _validation_figures(network: nn.Module, held_out: Dataset, seed: int, group: ProcessGroup) -> dict[str, float]:

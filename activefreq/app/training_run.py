@@ -51,7 +51,7 @@ def run_in_processes(
     request: TrainingRequest,
     epochs: int,
     run: Callable[[ProcessGroup, TrainingBar], Path],
-    afterwards: Callable[[], None] = lambda: None,
+    afterwards: Callable[[ProcessGroup], None] = lambda group: None,
 ) -> None:
     """Call `run` in the processes that torch's launcher started, and say where the weights are.
 
@@ -82,7 +82,7 @@ def run_in_processes(
             typer.echo(f"weights: {path}")
             typer.echo(_seconds(request.out / "log.jsonl"))
     if group.leads:
-        afterwards()
+        afterwards(group)
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """Readers and the synthetic phantom: sequences of samples or of videos."""
 
-from activefreq.data.given_masks import GivenMasks
 from activefreq.data.opening import FORMATS, open_dataset
 from activefreq.data.phantom import Phantom
 from activefreq.data.samples import BrokenImageError, Dataset, Sample
@@ -10,7 +9,6 @@ __all__ = [
     "FORMATS",
     "BrokenImageError",
     "Dataset",
-    "GivenMasks",
     "Phantom",
     "Sample",
     "Video",

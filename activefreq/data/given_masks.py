@@ -1,81 +1,69 @@
-"""Masks to be corrected: a data set whose objects start from a mask that another program made."""
+"""A folder of masks to be corrected, which another program made."""
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from activefreq.data.pictures import find_pictures, read_mask
-from activefreq.data.samples import Dataset, Sample
+from activefreq.data.pictures import find_pictures, object_ids, read_mask
 
 __all__ = ["GivenMasks"]
 
 
 class GivenMasks:
-    """A data set with a mask to edit for every sample: clicks are counted from there instead of from nothing.
+    """One picture per image, of equal stem and size, with 0 for background.
 
-    Args:
-        dataset: the samples.
-        folder: one picture per image, of equal stem and size. Of an object that has an id (its name is STEM#ID) the
-            pixels of that value are the mask, else every pixel that is not 0.
+    Where the image's own mask tells objects apart by their ids, the given one has the same ids.
 
     Raises:
         FileNotFoundError: no such folder.
-        ValueError: an image has no picture there; when a sample is asked for, one of another size.
     """
 
-    def __init__(self, dataset: Dataset, folder: str | Path) -> None:
-        if not Path(folder).is_dir():
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+        if not self.folder.is_dir():
             raise FileNotFoundError(f"--given-masks {folder}: no such folder")
-        found = find_pictures(Path(folder))
-        self._dataset = dataset
-        self._files: dict[str, Path] = {}
-        self._ids: dict[str, int | None] = {}
-        for name in dataset.names:
-            stem, _, number = name.rpartition("#")
-            if name not in found and stem in found and number.isdigit():
-                self._files[name], self._ids[name] = found[stem], int(number)
-            elif name in found:
-                self._files[name], self._ids[name] = found[name], None
-        if missing := [name for name in dataset.names if name not in self._files]:
-            more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
-            raise ValueError(f"--given-masks {folder}: no mask for {', '.join(missing[:3])}{more}")
-        self.name, self.split, self.skipped = dataset.name, dataset.split, dataset.skipped
+        self._files = find_pictures(self.folder)
 
-    @property
-    def fingerprint(self) -> str:
-        """Of the data set and of the given masks' sizes."""
-        digest = hashlib.blake2b(self._dataset.fingerprint.encode(), digest_size=16)
-        for name, path in self._files.items():
-            digest.update(f"{name}|{path.stat().st_size}\n".encode())
-        return digest.hexdigest()
+    def file(self, stem: str) -> Path:
+        """The picture for an image.
 
-    @property
-    def names(self) -> list[str]:
-        """Names of the samples."""
-        return self._dataset.names
+        Raises:
+            ValueError: there is none.
+        """
+        if stem not in self._files:
+            raise ValueError(f"--given-masks {self.folder}: no mask for {stem}")
+        return self._files[stem]
 
-    def attributes(self, name: str) -> Mapping[str, str]:
-        """Those that the data set has."""
-        describe: Any = getattr(self._dataset, "attributes", None)
-        return describe(name) if callable(describe) else {}
+    def read(
+        self, stem: str, shape: tuple[int, ...], ids: Sequence[int], number: int | None, ignore: int | None
+    ) -> NDArray[np.int8]:
+        """(H, W) of 1 in the given mask of one object and 0 outside; pixels of the ignored value are outside.
 
-    def __len__(self) -> int:
-        """Number of samples."""
-        return len(self._dataset)
+        Args:
+            stem: of the image.
+            shape: (H, W) of the image.
+            ids: of the objects in the image's own mask.
+            number: the object's id; None: all of them together.
+            ignore: mask value that takes no part.
 
-    def __getitem__(self, index: int) -> Sample:
-        """Decode one sample and its given mask."""
-        sample = self._dataset[index]
-        path, number = self._files[sample.name], self._ids[sample.name]
+        Raises:
+            BrokenImageError: the picture does not decode.
+            ValueError: it is missing, of another size or not a mask, or does not tell the objects apart as the image's
+                own mask does; the message names the file.
+        """
+        path = self.file(stem)
         values = read_mask(path)
-        if values.shape != sample.mask.shape:
-            there, here = (" × ".join(map(str, shape)) for shape in (values.shape, sample.mask.shape))
-            raise ValueError(f"{path} is {there} pixels, but the image of {sample.name} is {here}")
-        given = values != 0 if number is None else values == number
-        return dataclasses.replace(sample, given=given.astype(np.int8))
+        if values.shape != shape:
+            there, here = (" × ".join(map(str, size)) for size in (values.shape, shape))
+            raise ValueError(f"{path} is {there} pixels, but its image is {here}")
+        held = object_ids(values, ignore, path)
+        if number is None or (len(ids) == 1 and len(held) <= 1):  # of one object any value will do
+            return np.isin(values, held).astype(np.int8)
+        if unknown := sorted(set(held) - set(ids)):
+            known = ", ".join(map(str, ids))
+            raise ValueError(f"{path} holds {unknown[0]}, which is none of the ids in its image's own mask ({known})")
+        return (values == number).astype(np.int8)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from activefreq.data.folder import choose_split, folder_pairs, is_folder_layout
+from activefreq.data.given_masks import GivenMasks
 from activefreq.data.isic2017 import is_official_layout, official_pairs
 from activefreq.data.paired_files import Objects, PairedFiles
 from activefreq.data.phantom import Phantom
@@ -25,6 +26,7 @@ def open_dataset(
     skip_broken: bool = False,
     limit: int | None = None,
     seed: int = 0,
+    given_masks: str | Path | None = None,
 ) -> Dataset:
     """Open a data set.
 
@@ -40,6 +42,7 @@ def open_dataset(
         skip_broken: leave out files that do not decode, and list them.
         limit: the first N objects.
         seed: of phantom.
+        given_masks: folder of masks to be corrected, one per image, of equal stem; samples have them as `given`.
 
     Raises:
         FileNotFoundError: no such folder.
@@ -56,7 +59,7 @@ def open_dataset(
         raise ValueError(f"--limit must be at least 1, got {limit}")
     if str(data) == "phantom":
         given = {"format": format != "auto", "masks": masks is not None, "ignore": ignore is not None}
-        for name, is_given in (given | {"skip-broken": skip_broken}).items():
+        for name, is_given in (given | {"skip-broken": skip_broken, "given-masks": given_masks is not None}).items():
             if is_given:
                 raise ValueError(f"--{name} is not for phantom, which reads no files; it takes split, limit and seed")
         return Phantom(split or "test", seed=seed, limit=limit)
@@ -80,4 +83,5 @@ def open_dataset(
         splits, further = folder_pairs(root, masks)
     name = "isic2017" if official else root.resolve().name
     chosen, pairs = choose_split(splits, split, str(data))
-    return PairedFiles(name, chosen, pairs, ignore, objects, skip_broken, limit, further)
+    start = None if given_masks is None else GivenMasks(given_masks)
+    return PairedFiles(name, chosen, pairs, ignore, objects, skip_broken, limit, further, start)

@@ -7,10 +7,17 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
+from activefreq.data.given_masks import GivenMasks
 from activefreq.data.pictures import object_ids, object_mask, picture_size, read_image, read_mask
 from activefreq.data.samples import BrokenImageError, Sample
 
 __all__ = ["Objects", "PairedFiles"]
+
+Entry = tuple[str, str, Path, Path, int | None]
+"""Name, stem, image and mask of a sample, and the object's id where the mask tells several apart."""
 
 Objects = Literal["separate", "merged"]
 
@@ -26,6 +33,7 @@ class PairedFiles:
         skip_broken: leave out files that do not decode, instead of raising; they are listed in `skipped`.
         limit: stop after this many samples.
         attributes: further columns by stem, see `attributes`.
+        given: masks to be corrected, of which every sample gets its own.
 
     Raises:
         BrokenImageError: a file does not decode and skip_broken is off.
@@ -43,17 +51,18 @@ class PairedFiles:
         skip_broken: bool = False,
         limit: int | None = None,
         attributes: Mapping[str, Mapping[str, str]] | None = None,
+        given: GivenMasks | None = None,
     ) -> None:
-        self.name, self.split, self.ignore = name, split, ignore
+        self.name, self.split, self.ignore, self.objects, self._given = name, split, ignore, objects, given
         self.skipped: dict[str, str] = {}
         self._attributes = attributes or {}
-        self._entries: list[tuple[str, str, Path, Path, int | None]] = []
+        self._entries: list[Entry] = []
         for stem, image, mask in pairs:
             if limit is not None and len(self._entries) >= limit:
                 break
             try:
                 read_image(image)
-                self._add(stem, image, mask, objects)
+                self._add(stem, image, mask)
             except BrokenImageError as error:
                 if not skip_broken:
                     raise BrokenImageError(f"{error}; --skip-broken leaves such files out") from None
@@ -64,7 +73,7 @@ class PairedFiles:
             reasons = "; ".join(list(self.skipped.values())[:3]) or "there are no pairs"
             raise ValueError(f"{name}: no object is left in split {split!r} ({reasons})")
 
-    def _add(self, stem: str, image: Path, mask: Path, objects: Objects) -> None:
+    def _add(self, stem: str, image: Path, mask: Path) -> None:
         size = picture_size(image)
         values = read_mask(mask)
         if values.shape != size:
@@ -73,17 +82,32 @@ class PairedFiles:
         ids = object_ids(values, self.ignore, mask)
         if not ids:
             self.skipped[stem] = f"{mask.name} has no object: every pixel is background or ignored"
-        elif len(ids) == 1 or objects == "merged":
-            self._entries.append((stem, stem, image, mask, None))
+            return
+        if len(ids) == 1 or self.objects == "merged":
+            entries: list[Entry] = [(stem, stem, image, mask, None)]
         else:
-            self._entries += [(f"{stem}#{number}", stem, image, mask, number) for number in ids]
+            entries = [(f"{stem}#{number}", stem, image, mask, number) for number in ids]
+        for entry in entries:
+            self._start(entry, values)
+        self._entries += entries
+
+    def _start(self, entry: Entry, values: NDArray[np.int32]) -> NDArray[np.int8] | None:
+        """The given mask of a sample, of whose image's own mask these are the values."""
+        if self._given is None:
+            return None
+        _, stem, _, mask, number = entry
+        ids = object_ids(values, self.ignore, mask)
+        alone = ids[0] if len(ids) == 1 and self.objects == "separate" else None
+        return self._given.read(stem, values.shape, ids, alone if number is None else number, self.ignore)
 
     @property
     def fingerprint(self) -> str:
         """A digest of names and file sizes, so that one data set's results are not taken for another's."""
         digest = hashlib.blake2b(digest_size=16)
-        for name, _, image, mask, number in self._entries:
+        for name, stem, image, mask, number in self._entries:
             digest.update(f"{name}|{image.stat().st_size}|{mask.stat().st_size}|{number}\n".encode())
+            if self._given is not None:
+                digest.update(f"{self._given.file(stem).stat().st_size}\n".encode())
         return digest.hexdigest()
 
     @property
@@ -102,5 +126,7 @@ class PairedFiles:
 
     def __getitem__(self, index: int) -> Sample:
         """Decode one sample."""
-        name, _, image, mask, number = self._entries[index]
-        return Sample(name, read_image(image), object_mask(read_mask(mask), number, self.ignore))
+        entry = self._entries[index]
+        name, _, image, mask, number = entry
+        values = read_mask(mask)
+        return Sample(name, read_image(image), object_mask(values, number, self.ignore), self._start(entry, values))

@@ -88,16 +88,19 @@ def read_mask(path: Path) -> NDArray[np.int32]:
     Raises:
         BrokenImageError: the file does not decode.
         ValueError: the mask has colours, for ids are told apart by one value, not by three; it is a lossy file with
-            more than two values, not all near 0 or 255; or its palette has black at an index other than 0, and 0 is
-            in use for another colour.
+            more than two values, not all near 0 or 255; it holds fractions, as probabilities do; or its palette has
+            black at an index other than 0, and 0 is in use for another colour.
     """
     try:
         with Image.open(path) as picture:
             lossy = _is_lossy(picture, path)
             palette = picture.getpalette("RGB") if picture.mode in ("P", "PA") else None
-            values = np.array(picture if picture.mode != "CMYK" else picture.convert("RGB")).astype(np.int32)
+            values = np.array(picture if picture.mode != "CMYK" else picture.convert("RGB"))
     except _UNREADABLE as error:
         raise BrokenImageError(f"{path} does not decode: {error}") from None
+    if values.dtype.kind == "f" and not (values == np.rint(values)).all():  # NaN too
+        raise ValueError(f"{path} holds fractions: a mask has 0 for background and one whole number per object")
+    values = values.astype(np.int32)
     if values.ndim == 3:
         channels = values[..., : 3 if values.shape[2] in (3, 4) else 1]
         if (np.abs(channels - channels[..., :1]) > (NEAR if lossy else 0)).any():

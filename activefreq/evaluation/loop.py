@@ -110,9 +110,13 @@ class ClickLoop:
                 except NothingToSegmentError as reason:
                     self.skipped[str(sample.name)] = str(reason)
                     continue
+            active, _, target, start = entry
+            if active.edits and not (((start > self._limit.cpu()) != (target == 1)) & (target != -1)).any():
+                self.skipped[active.name] = "the given mask is right, there is nothing to click"
+                continue
             if self._edits is None:
-                self._edits = entry[0].edits
-            if entry[0].edits != self._edits:
+                self._edits = active.edits
+            if active.edits != self._edits:
                 has = "no given mask, which others have" if self._edits else "a given mask, which others do not have"
                 raise ValueError(f"evaluate: object {sample.name!r} has {has}: all start from one, or none does")
             yield entry
@@ -205,6 +209,6 @@ class ClickLoop:
         results = [a.finish(reason) for a, reason in zip(group.objects, reasons, strict=True) if reason and a.ious]
         for active, reason in zip(group.objects, reasons, strict=True):
             if reason and not active.ious:
-                self.skipped[active.name] = "the given mask leaves nothing to click"
+                self.skipped[active.name] = "the strategy found no click"
         group.remove([slot for slot, reason in enumerate(reasons) if reason])
         return results

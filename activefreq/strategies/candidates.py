@@ -80,10 +80,14 @@ def doubtful_pixels(
         count: at most so many.
 
     Returns:
-        (n,) int64 of y W + x, n <= count.
+        (n,) int64 of y W + x, n <= count. Where there is no doubt at all, as in a mask that was given, every pixel
+        counts alike.
     """
     doubt = torch.minimum(prob, 1 - prob).flatten().double()
-    open_pixels = ((doubt > 0) & ~(clicked | ignored).flatten()).nonzero().squeeze(1)
+    allowed = ~(clicked | ignored).flatten()
+    if not (doubt[allowed] > 0).any():
+        doubt = torch.ones_like(doubt)
+    open_pixels = ((doubt > 0) & allowed).nonzero().squeeze(1)
     uniform = (draw(seed, open_pixels).double() + 2.0**-25).log()
     keys = uniform / doubt[open_pixels]
     return open_pixels[keys.argsort(descending=True, stable=True)[:count]]

@@ -38,6 +38,10 @@ def test_trains_and_says_where_the_weights_are(tmp_path, capsys):
     assert load(tmp_path / "b").network.refine_layer is not None
 
 
+def out_of_memory(*arguments):
+    raise torch.OutOfMemoryError("CUDA out of memory")
+
+
 def test_says_a_plain_loop_s_seconds(tmp_path, capsys, monkeypatch):
     pytest.importorskip("cv2")
     assert run([*SHORT, "--out", tmp_path / "a"]) == 0
@@ -46,6 +50,9 @@ def test_says_a_plain_loop_s_seconds(tmp_path, capsys, monkeypatch):
     assert float(theirs.removeprefix("a plain loop's:    ").split(",")[0]) > 0
     assert run([*SHORT, "--out", tmp_path / "b", "--no-plain-loop"]) == 0
     assert "plain loop" not in capsys.readouterr().out
+    monkeypatch.setattr("activefreq.training.plain_loop.plain_epoch_seconds", out_of_memory)
+    assert run([*SHORT, "--out", tmp_path / "d"]) == 0  # the training is over
+    assert "a plain loop's:    not measured (CUDA out of memory)" in capsys.readouterr().out
     monkeypatch.setitem(sys.modules, "cv2", None)
     monkeypatch.delitem(sys.modules, "activefreq.training.plain_loop")
     assert run([*SHORT, "--out", tmp_path / "c"]) == 0

@@ -121,7 +121,7 @@ def test_a_mask_that_is_right_is_skipped():
     data.samples[1].given = data.samples[1].mask == 1
     found = af.evaluate(Disc(), data, strategy="largest")
     assert [result.name for result in found.results] == ["object-0"]
-    assert found.skipped == {"object-1": "the given mask leaves nothing to click"}
+    assert found.skipped == {"object-1": "the given mask is right, there is nothing to click"}
 
 
 def test_wrong_masks_are_named():
@@ -135,3 +135,11 @@ def test_wrong_masks_are_named():
     data.samples[1].given = np.full((36, 24), 255)
     with pytest.raises(ValueError, match="object 'object-1': the given mask must hold 0 and 1, or probabilities"):
         af.evaluate(Disc(), data)
+
+
+def test_advice_on_a_mask_without_doubt():
+    """A mask of 0 and 1 has no doubtful pixel: candidates are drawn from all of them."""
+    options = {"among": "anywhere", "candidates": 8}
+    found = af.evaluate(Disc(), Edited(3), strategy="look-ahead", strategy_options=options, max_clicks=3)
+    assert not found.skipped
+    assert all(result.clicks for result in found.results)
