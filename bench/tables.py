@@ -62,6 +62,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "worst": evaluation_tables.worst,
     "card-isic2017": lambda: model_card("isic2017"),
     "card-cvc": lambda: model_card("cvc_clinicdb_612"),
+    "initial-clicks": training_tables.initial_clicks,
     "corrective-clicks": training_tables.corrective_clicks,
     "training-epoch": speed_tables.training_epoch,
     "roi-align": speed_tables.roi_align,

@@ -1,4 +1,4 @@
-"""The table of two trainings that differ in where their corrective clicks fall. `bench/tables.py` puts it in."""
+"""Tables of trainings that differ in how they are clicked on. `bench/tables.py` puts them in."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ from typing import Any
 
 from bench.speed_tables import markdown, stored
 
-__all__ = ["corrective_clicks"]
+__all__ = ["corrective_clicks", "initial_clicks"]
 
 KEYS = ("80", "85", "90")
+FOURTH, FIFTH = 1, 2  # stages of the shipped weights among the runs that are kept, the third to the fifth
 
 
 def corrective_clicks() -> str:
     """Validation NoC by epoch, as far as the control was trained."""
-    with_acselect, control = stored("training-isic2017")["runs"][-1], stored("training-isic2017-random")["runs"][-1]
+    with_acselect, control = stored("training-isic2017")["runs"][FOURTH], stored("training-isic2017-random")["runs"][-1]
     theirs = _validated(control)
     rows = [
         [str(epoch), *(f"{of[f'noc{key}']:.2f}" for of in (theirs[epoch], ours) for key in KEYS)]
@@ -30,6 +31,23 @@ def corrective_clicks() -> str:
         f"\n\nOf {settings['epochs']} epochs, with equal weights at the start, settings and seed. The "
         f"control was trained for {len(control['epochs'])} of them. Validation split, `largest`, the running mean of "
         f"the weights. torch {with_acselect['versions']['torch']}."
+    )
+
+
+def initial_clicks() -> str:
+    """Validation NoC by epoch of two trainings with fewer initial clicks, of which one is the fifth stage."""
+    runs = [stored("training-isic2017")["runs"][FIFTH], stored("training-isic2017-fewer")["runs"][0]]
+    settings = [run["training"] for run in runs]
+    if [name for name in settings[0] if settings[0][name] != settings[1][name]] != ["click_decay"]:
+        raise ValueError("the trainings differ in more than click_decay")
+    validated = [_validated(run) for run in runs]
+    header = ["epoch", *(f"decay {of['click_decay']}: NoC@{key}" for of in settings for key in KEYS)]
+    rows = [
+        [str(epoch), *(f"{of[epoch][f'noc{key}']:.2f}" for of in validated for key in KEYS)] for epoch in validated[0]
+    ]
+    return markdown(header, rows) + (
+        f"\n\n{settings[0]['epochs']} epochs from the weights after the fourth stage, seed {settings[0]['seed']}. "
+        f"Validation split, `largest`, the running mean of the weights. torch {runs[0]['versions']['torch']}."
     )
 
 
