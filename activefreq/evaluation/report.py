@@ -44,6 +44,8 @@ def write_report(directory: Path, evaluations: Sequence[Evaluation], predictor: 
     title = f"{model.get('name', 'model')} on {data.get('name', 'data')}"
     lead = [f"{data['split']} split"] if data.get("split") else []
     lead += [f"{len(first.results)} objects", f"up to {first.max_clicks} clicks each"]
+    if first.metadata.get("settings", {}).get("data_options", {}).get("given_masks"):
+        lead.append("correcting given masks")
     sections = [
         _headline_section(evaluations),
         _charts_section(evaluations),

@@ -131,6 +131,7 @@ def test_on_the_command_line(folders, capsys):
             assert "2 objects" in said.out
             assert "skipped 1 objects (b#2: the given mask is right, there is nothing to click)" in said.err
     assert tables[2] == tables[0]
+    assert "2 clicks each · correcting given masks" in (folders / "out" / "report.html").read_text()
     with pytest.raises(SystemExit):
         main(["evaluate", "--model", "nearest-click", "--data", str(folders / "data"), *given])
     assert "--given-masks is for networks; nearest-click does not look at" in capsys.readouterr().err
