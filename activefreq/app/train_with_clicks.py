@@ -91,7 +91,8 @@ def _plain_loop(network: nn.Module, dataset: Dataset, config: TrainingConfig, gr
         return "not measured, it needs opencv-python-headless"
     except (RuntimeError, OSError, KeyboardInterrupt) as error:  # out of memory, say, where the run was in bfloat16
         return f"not measured ({str(error).splitlines()[0] if str(error) else type(error).__name__})"
-    threads = f", {torch.get_num_threads()} threads" if group.device.type == "cpu" else ""
+    count = torch.get_num_threads()
+    threads = f", {count} thread{'s' if count > 1 else ''}" if group.device.type == "cpu" else ""
     return f"{seconds:.1f}, one process{threads}, image by image with PIL and cv2, float32; from a few steps"
 
 
